@@ -376,23 +376,81 @@ fn another_session_directory_or_argument_is_another_call() {
 #[test]
 fn a_deferred_use_ends_the_agent_and_goes_on_when_it_is_resumed() {
     let place = Place::new();
-    let input = commands("claude").to_string();
+    let transcript = place.home.path().join("transcript.jsonl");
+    let content = json!([{ "type": "tool_use", "id": "toolu_01Write" }]);
+    let line = json!({ "message": { "id": "m-1", "content": content } });
+    std::fs::write(&transcript, format!("{line}\n")).unwrap();
+    let mut write = commands("claude");
+    write["permission_mode"] = json!("dontAsk");
+    write["tool_name"] = json!("Write");
+    write["tool_use_id"] = json!("toolu_01Write");
+    write["transcript_path"] = json!(transcript);
     let words = ["--agent", "claude", "--limit", "60", "--defer"];
-    assert_eq!(row("claude", &place.hook(&words, input.as_bytes())), Row::Deferred);
-    assert_eq!(row("claude", &place.hook(&words, input.as_bytes())), Row::Deferred, "resumed too early");
+    let sends = |input: &Value| row("claude", &place.hook(&words, input.to_string().as_bytes()));
+    assert_eq!(sends(&write), Row::Deferred);
+    assert_eq!(sends(&write), Row::Deferred, "resumed too early");
     place.approve(&place.only_request());
-    assert_eq!(row("claude", &place.hook(&words, input.as_bytes())), Row::Go);
+    assert_eq!(sends(&write), Row::Go);
     assert_eq!(place.only_request()["status"], "executing");
 
     // Where Claude Code would pass it over and go on by its own rules, it is a refusal.
-    let mut open = commands("claude");
-    open["permission_mode"] = json!("bypassPermissions");
-    let words = ["--agent", "claude", "--limit", "6", "--defer"];
-    row("claude", &place.hook(&words, open.to_string().as_bytes())).refused();
-    row(
-        "codex",
-        &place
-            .hook(&["--agent", "codex", "--limit", "6", "--defer"], commands("codex").to_string().as_bytes()),
-    )
-    .refused();
+    let refused = |agent: &str, input: &Value| {
+        let words = ["--agent", agent, "--limit", "6", "--defer"];
+        row(agent, &place.hook(&words, input.to_string().as_bytes())).refused();
+    };
+    for (member, value) in [
+        ("permission_mode", json!("default")),
+        ("permission_mode", json!("bypassPermissions")),
+        ("tool_use_id", json!("toolu_02")),
+        ("transcript_path", json!("/nonexistent")),
+        ("agent_id", json!("a-1")),
+        ("tool_name", json!("Bash")),
+    ] {
+        let mut other = write.clone();
+        other[member] = value;
+        refused("claude", &other);
+    }
+    refused("codex", &commands("codex"));
+}
+
+#[test]
+fn the_server_of_a_tool_is_not_taken_from_a_name_that_any_tool_can_have() {
+    let place = Place::new();
+    let tools = place.home.path().join("tools.toml");
+    std::fs::write(&tools, "[tools]\nmcp__good__read = \"read_file\"\n").unwrap();
+    let checked = |agent: &str, input: &Value| {
+        let words = ["--agent", agent, "--tools", tools.to_str().unwrap(), "--check"];
+        row(agent, &place.hook(&words, input.to_string().as_bytes())).refused()
+    };
+    for (agent, member) in
+        [("opencode", "tool"), ("copilot", "toolName"), ("cursor", "tool_name"), ("gemini", "tool_name")]
+    {
+        let mut input = commands(agent);
+        input[member] = json!("mcp__bad__read");
+        let reason = checked(agent, &input);
+        assert!(reason.contains("tool:mcp__bad__read on "), "{agent}: {reason}");
+    }
+    let mut input = recorded("gemini.BeforeTool.mcp");
+    // The name of a tool of another server.
+    input["tool_name"] = json!("mcp__good__read");
+    let reason = checked("gemini", &input);
+    assert!(reason.contains("mcp:files/read_file on "), "{reason}");
+    for (server, tool) in
+        [("good__read", "x"), ("good_", "read"), ("_good", "read"), ("good", "_read"), ("good", "a__b")]
+    {
+        input["mcp_context"] = json!({ "server_name": server, "tool_name": tool });
+        let reason = checked("gemini", &input);
+        assert!(reason.contains("tool_name_unsupported"), "{server} {tool}: {reason}");
+    }
+    std::fs::write(&tools, "[agents.cursor]\n\"MCP:create_issue\" = \"read_file\"\n").unwrap();
+    let reason = checked("cursor", &recorded("cursor.preToolUse.mcp"));
+    assert!(reason.contains("hook_unusable"), "{reason}");
+}
+
+#[test]
+fn a_number_is_the_same_in_whatever_form_it_is_sent() {
+    let place = Place::new();
+    let input = r#"{"tool":"Read","arguments":{"path":"a","limit":5.0,"by":1e2},"cwd":"/srv","session":"s"}"#;
+    assert_eq!(row("generic", &place.hook(&["--agent", "generic"], input.as_bytes())), Row::Go);
+    assert_eq!(place.only_request()["status"], "executing");
 }

@@ -260,6 +260,10 @@ fn words_that_make_no_sense_are_a_refusal_too() {
             &["--agent", agent, "--environment", "moon"],
             &["--agent", agent, "surplus"],
             &["--limt", "--agent", agent],
+            &["--agent", agent, "--help"],
+            &["-h", "--agent", agent],
+            &["--agent", agent, "-V"],
+            &["--agent", agent, "--tools", "/dev/null", "--no-tools"],
         ] {
             row(agent, &place.hook(words, input.as_bytes())).refused();
         }

@@ -1,7 +1,7 @@
 //! `hook install` and `hook check`: the entries of agents' settings.
 
 use crate::hook::{BINARY, Place, commands};
-use crate::hook_rows::{AGENTS, row};
+use crate::hook_rows::{AGENTS, Row, row};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
@@ -64,8 +64,9 @@ fn the_entry_is_what_each_agent_documents() {
     }
     let read =
         |agent: &str| -> Value { serde_json::from_slice(&fs::read(file(&place, agent)).unwrap()).unwrap() };
-    let command = |agent: &str| format!("{BINARY} hook --agent {agent} --limit 120");
-    let post = |agent: &str| format!("{BINARY} hook --agent {agent} --event post --limit 30");
+    let pins = format!("--url={} --no-tools", place.service.base());
+    let command = |agent: &str| format!("{BINARY} hook --agent {agent} --limit 120 {pins}");
+    let post = |agent: &str| format!("{BINARY} hook --agent {agent} --event post --limit 30 {pins}");
     let claude =
         |command: String, timeout: u64| json!({ "type": "command", "command": command, "timeout": timeout });
     let mut closed = claude(command("claude"), 120);
@@ -110,6 +111,155 @@ fn the_entry_is_what_each_agent_documents() {
     );
 }
 
+/// Runs the entry of Claude Code as it does, with further variables, in the home.
+#[track_caller]
+fn run_entry(place: &Place, variables: &[(&str, &str)]) -> Row {
+    let settings: Value = serde_json::from_slice(&fs::read(file(place, "claude")).unwrap()).unwrap();
+    let command = settings["hooks"]["PreToolUse"][0]["hooks"][0]["command"].as_str().unwrap();
+    let mut child = Command::new("/bin/sh")
+        .args(["-c", command])
+        .env_clear()
+        .envs(&place.variables)
+        .envs(variables.iter().copied())
+        .current_dir(place.home.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut stdin, commands("claude").to_string().as_bytes()).unwrap();
+    drop(stdin);
+    row("claude", &child.wait_with_output().unwrap())
+}
+
+#[test]
+fn variables_of_a_project_lead_the_entry_nowhere_else() {
+    let (place, other) = (Place::new(), Place::new());
+    let path = |name: &str| place.home.path().join(name).to_str().unwrap().to_owned();
+    place.run(&["hook", "install", "--agent", "claude", "--limit", "6"]);
+    // What a project has in its files: a service of its own, and tools that are all harmless.
+    fs::create_dir_all(place.home.path().join("project/countersign")).unwrap();
+    let config = format!(
+        "default_profile = \"evil\"\n[profiles.evil]\nurl = \"{}\"\nca_bundle = \"none.pem\"\n",
+        other.service.base()
+    );
+    fs::write(path("project/countersign/config.toml"), &config).unwrap();
+    fs::write(path("project/countersign/tools.toml"), "[tools]\nBash = \"read_file\"\n").unwrap();
+    let token = &other.variables["COUNTERSIGN_TOKEN"];
+    for variables in [
+        &[("COUNTERSIGN_URL", other.service.base()), ("COUNTERSIGN_TOKEN", token)][..],
+        &[("COUNTERSIGN_CONFIG", &path("project/countersign/config.toml"))],
+        &[("COUNTERSIGN_CONFIG", "project/countersign/config.toml")],
+        &[("XDG_CONFIG_HOME", &path("project"))],
+        &[("COUNTERSIGN_PROFILE", "evil"), ("COUNTERSIGN_CA_BUNDLE", "none.pem")],
+    ] {
+        let reason = run_entry(&place, variables).refused();
+        assert!(reason.contains("approval_pending"), "{variables:?}: {reason}");
+    }
+    assert_eq!(place.only_request()["operation_type"], "execute_bash");
+    assert_eq!(other.requests(), Vec::<Value>::new());
+    // Without options the hook of an entry by hand is led there, and a relative path is not taken.
+    let relative = place.with("COUNTERSIGN_CONFIG", "project/countersign/config.toml");
+    let reason = relative.asks("claude", &commands("claude")).refused();
+    assert!(reason.contains("COUNTERSIGN_CONFIG is a relative path"), "{reason}");
+}
+
+#[test]
+fn a_profile_is_written_down_with_its_file_and_its_token() {
+    let place = Place::new();
+    let directory = place.home.path().join(".config/countersign");
+    fs::create_dir_all(&directory).unwrap();
+    let (url, token) = (place.service.base().to_owned(), place.variables["COUNTERSIGN_TOKEN"].clone());
+    let profile = format!("[profiles.agent]\nurl = \"{url}\"\ntoken_file = \"agent.token\"\n");
+    for (name, text) in [("agent.token", token), ("config.toml", profile)] {
+        fs::write(directory.join(name), text).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        fs::set_permissions(directory.join(name), mode).unwrap();
+    }
+    fs::write(directory.join("tools.toml"), "[tools]\nBash = \"read_file\"\n").unwrap();
+    let place = place.with("COUNTERSIGN_URL", "").with("COUNTERSIGN_TOKEN", "");
+    place.run(&["hook", "install", "--agent", "claude", "--profile", "agent", "--limit", "20"]);
+    let written = fs::read_to_string(file(&place, "claude")).unwrap();
+    let shown = directory.display();
+    for pin in [
+        format!("--url={url}"),
+        format!("--config={shown}/config.toml --profile=agent"),
+        format!("--tools={shown}/tools.toml"),
+    ] {
+        assert!(written.contains(&pin), "{pin}: {written}");
+    }
+    let check = place.run(&["hook", "check", "--agent", "claude"]);
+    assert_eq!(check.status.code(), Some(0), "{}", text(&check));
+    // The token of a variable does not stand in place of the profile's.
+    assert_eq!(run_entry(&place, &[("COUNTERSIGN_TOKEN", "a.b.c"), ("COUNTERSIGN_CONFIG", "x")]), Row::Go);
+    let unknown = place.run(&["hook", "install", "--agent", "claude", "--profile", "nobody"]);
+    assert_ne!(unknown.status.code(), Some(0));
+}
+
+#[test]
+fn the_directory_that_a_variable_names_is_the_agents() {
+    for (agent, variable, name) in [
+        ("claude", "CLAUDE_CONFIG_DIR", "settings.json"),
+        ("codex", "CODEX_HOME", "hooks.json"),
+        ("gemini", "GEMINI_CLI_HOME", ".gemini/settings.json"),
+        ("copilot", "COPILOT_HOME", "hooks/countersign.json"),
+        ("opencode", "XDG_CONFIG_HOME", "opencode/plugins/countersign.js"),
+    ] {
+        let place = Place::new();
+        let directory = place.home.path().join("elsewhere");
+        let place = place.with(variable, directory.to_str().unwrap());
+        let install = place.run(&["hook", "install", "--agent", agent]);
+        assert_eq!(install.status.code(), Some(0), "{agent}: {}", text(&install));
+        assert!(directory.join(name).is_file() && !file(&place, agent).exists(), "{agent}");
+        let check = place.run(&["hook", "check", "--agent", agent]);
+        assert_eq!(check.status.code(), Some(0), "{agent}: {}", text(&check));
+        let place = place.with(variable, "elsewhere");
+        let check = place.run(&["hook", "check", "--agent", agent]);
+        assert_eq!(
+            check.status.code(),
+            Some(if agent == "opencode" { 4 } else { 2 }),
+            "{agent}: {}",
+            text(&check)
+        );
+    }
+}
+
+#[test]
+fn switches_beside_the_entry_are_found() {
+    let place = Place::new();
+    for (agent, name, switch, said) in [
+        ("claude", ".claude/settings.local.json", "{\"disableAllHooks\": true}", "disableAllHooks"),
+        ("copilot", ".copilot/config.json", "{\"disableAllHooks\": true}", "disableAllHooks"),
+    ] {
+        place.run(&["hook", "install", "--agent", agent]);
+        assert_eq!(place.run(&["hook", "check", "--agent", agent]).status.code(), Some(0), "{agent}");
+        fs::write(place.home.path().join(name), switch).unwrap();
+        let check = place.run(&["hook", "check", "--agent", agent]);
+        assert!(check.status.code() == Some(1) && text(&check).contains(said), "{agent}: {}", text(&check));
+    }
+}
+
+#[test]
+fn a_link_out_of_a_project_is_not_followed() {
+    let place = Place::new();
+    let outside = tempfile::tempdir().unwrap();
+    for (link, target) in
+        [(".claude", ""), (".codex/hooks.json", "hooks.json"), (".cursor/hooks.json", "missing.json")]
+    {
+        let link = place.home.path().join(link);
+        fs::create_dir_all(link.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(outside.path().join(target), &link).unwrap();
+    }
+    fs::write(outside.path().join("hooks.json"), "{}").unwrap();
+    for agent in ["claude", "codex", "cursor"] {
+        let install = place.run(&["hook", "install", "--agent", agent, "--project"]);
+        assert!(!install.status.success(), "{agent}: {}", text(&install));
+    }
+    assert_eq!(fs::read_to_string(outside.path().join("hooks.json")).unwrap(), "{}");
+    assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
+}
+
 #[test]
 fn the_installed_command_answers_as_its_agent_runs_it() {
     let place = Place::new();
@@ -124,21 +274,7 @@ fn the_installed_command_answers_as_its_agent_runs_it() {
         "it's \"odd\" $HOME",
         "--session=-x",
     ]);
-    let settings: Value = serde_json::from_slice(&fs::read(file(&place, "claude")).unwrap()).unwrap();
-    let command = settings["hooks"]["PreToolUse"][0]["hooks"][0]["command"].as_str().unwrap();
-    let mut child = Command::new("/bin/sh")
-        .args(["-c", command])
-        .env_clear()
-        .envs(&place.variables)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    std::io::Write::write_all(&mut stdin, commands("claude").to_string().as_bytes()).unwrap();
-    drop(stdin);
-    row("claude", &child.wait_with_output().unwrap()).refused();
+    run_entry(&place, &[]).refused();
     let request = place.only_request();
     assert_eq!(request["justification"], "it's \"odd\" $HOME");
     assert_eq!(request["parameters"]["session"], "-x");
@@ -155,6 +291,21 @@ fn faults_of_an_entry_are_found() {
         ("copilot", "\"timeoutSec\": 310", "\"timeoutSec\": 30", "before `--limit` says"),
         ("gemini", "\"timeout\": 310000", "\"timeout\": 310", "before `--limit` says"),
         ("codex", BINARY, "/nonexistent/countersign", "takes it for a failure"),
+        ("claude", "\"timeout\": 310", "\"timeout\": 310, \"if\": \"Bash(x)\"", "`if`"),
+        ("claude", "\"timeout\": 310", "\"timeout\": 310, \"async\": true", "`async`"),
+        ("claude", "\"type\": \"command\"", "\"type\": \"prompt\"", "`type`"),
+        ("claude", "\"PostToolUseFailure\"", "\"Stop\"", "no entry for `PostToolUseFailure`"),
+        ("claude", "{\n  \"hooks\"", "{\n  \"disableAllHooks\": true,\n  \"hooks\"", "disableAllHooks"),
+        (
+            "gemini",
+            "{\n  \"hooks\"",
+            "{\n  \"hooksConfig\": {\"enabled\": false},\n  \"hooks\"",
+            "hooksConfig.enabled",
+        ),
+        ("cursor", "--no-tools", "--no-tools || exit 2", "more than this program"),
+        ("codex", "--url", "--session", "no `--url`"),
+        ("copilot", " --no-tools", "", "neither `--tools` nor"),
+        ("opencode", ",\"--no-tools\"", "", "neither `--tools` nor"),
         ("opencode", "throw new Error(answer.fault)", "return", "not what this program writes"),
     ] {
         place.run(&["hook", "install", "--agent", agent]);
@@ -170,10 +321,11 @@ fn faults_of_an_entry_are_found() {
     place.run(&["hook", "install", "--agent", "gemini"]);
     let open = fs::read_to_string(file(&place, "gemini"))
         .unwrap()
-        .replace(BINARY, "echo '{\\\"decision\\\":\\\"allow\\\"}' #");
+        .replace(BINARY, &format!("echo '{{\\\"decision\\\":\\\"allow\\\"}}' # {BINARY}"));
     fs::write(file(&place, "gemini"), open).unwrap();
     let check = place.run(&["hook", "check", "--agent", "gemini"]);
     assert!(text(&check).contains("lets a tool run without asking"), "{}", text(&check));
+    assert_eq!(place.requests(), Vec::<Value>::new(), "a check asks for nothing, whatever the entry is");
 }
 
 #[test]

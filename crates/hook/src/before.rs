@@ -75,11 +75,6 @@ fn start(
         return Ok(());
     }
     let running = waiting.start().map_err(|error| Box::new(error.notice()))?;
-    if running.parameters() != &asked.call.parameters {
-        let refusal = Refusal::unusable("the service has approved something else than it was sent");
-        take_back(running.ending());
-        return Err(refusal.notice());
-    }
     // Before the agent is answered: a short tool may have ended before this process has.
     let name = asked.place.name(asked.tool_use);
     let key = running.detach(&name).map_err(|error| Box::new(error.notice()))?;

@@ -6,6 +6,9 @@ use countersign_api::wire::SimulateBody;
 use countersign_core::text::escaped_line;
 use serde_json::Value;
 
+/// The variable that makes a hook a check, whatever its value is: it can only make it stricter.
+pub const CHECK_VARIABLE: &str = "COUNTERSIGN_HOOK_CHECK";
+
 /// The code of an answer that is a check: it never lets a tool run.
 pub const CHECKED: &str = "hook_checked";
 

@@ -1,61 +1,71 @@
 //! Whether a use can be put off in Claude Code. It takes `defer` in `claude -p` alone, and for the only use of a turn;
-//! elsewhere it goes on by its own permissions as if there were no hook, which is no refusal.
+//! elsewhere it goes on by its own permissions as if there were no hook, which is no refusal. Nothing that a hook is sent says
+//! which of the two it is: so a use is put off only where passing `defer` over runs nothing.
 //! Source: <https://code.claude.com/docs/en/hooks#defer-a-tool-call-for-later>.
 
 use crate::tool_use::Before;
 use serde_json::Value;
 
-/// The modes in which a use that no rule allows is not carried out without a person: what would happen to it if `defer` were
-/// passed over.
-const STRICT_MODES: [&str; 2] = ["default", "dontAsk"];
+/// The mode in which a use that no rule allows is refused, with a person and without: what would happen to it if `defer` were
+/// passed over. In `default` a person may allow it, and the approval is then not asked for.
+const STRICT_MODE: &str = "dontAsk";
+
+/// Tools of Claude Code's own that never run without a rule or a question. `Bash` is none of them: commands that only read run
+/// in every mode. Nor is `WebFetch`, for addresses that it knows.
+const ASKING: [&str; 5] = ["Edit", "MultiEdit", "NotebookEdit", "WebSearch", "Write"];
 
 /// Whether a use may be put off. The transcript is what Claude Code has written of the conversation so far, a JSON document in
-/// each line; it may lag behind, so that a use without another beside it in there is taken for the only one.
+/// each line: the use has to be in there, and no other beside it.
 pub fn is_possible(before: &Before, transcript: Option<&str>) -> bool {
-    let is_strict = before.permission_mode.as_deref().is_some_and(|mode| STRICT_MODES.contains(&mode));
-    let Some(id) = before.tool_use.id.as_deref().filter(|_| is_strict) else { return false };
-    !has_another(transcript.unwrap_or_default(), id)
+    let is_strict = before.permission_mode.as_deref() == Some(STRICT_MODE);
+    let tool = before.tool_use.tool.as_str();
+    let asks = before.tool_use.server.is_some() || ASKING.contains(&tool);
+    let (Some(id), Some(transcript)) = (before.tool_use.id.as_deref(), transcript) else { return false };
+    is_strict && asks && !before.is_subagent && is_alone(transcript, id)
 }
 
-/// Whether the message that uses the tool uses another one too.
-fn has_another(transcript: &str, id: &str) -> bool {
-    let lines = transcript.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let uses: Vec<(String, String)> = lines
+/// Whether the message that uses the tool is there, and uses no other one.
+fn is_alone(transcript: &str, id: &str) -> bool {
+    let lines = transcript.lines().filter(|line| !line.trim().is_empty());
+    let read: Result<Vec<Value>, _> = lines.map(serde_json::from_str).collect();
+    // What cannot be read may be another use.
+    let Ok(lines) = read else { return false };
+    let uses: Vec<(&str, &str)> = lines
+        .iter()
         .filter_map(|line| {
             let message = line.get("message")?;
-            let message_id = message.get("id")?.as_str()?.to_owned();
-            let content = message.get("content")?.as_array()?.clone();
-            Some(content.into_iter().filter_map(move |part| {
+            let message_id = message.get("id")?.as_str()?;
+            let content = message.get("content")?.as_array()?;
+            Some(content.iter().filter_map(move |part| {
                 let is_use = part.get("type")? == "tool_use";
-                let id = part.get("id")?.as_str()?.to_owned();
-                is_use.then(|| (message_id.clone(), id))
+                let id = part.get("id")?.as_str()?;
+                is_use.then_some((message_id, id))
             }))
         })
         .flatten()
         .collect();
-    let Some((message, _)) = uses.iter().find(|(_, used)| used == id) else { return false };
-    uses.iter().any(|(of, used)| of == message && used != id)
+    let Some((message, _)) = uses.iter().find(|(_, used)| *used == id) else { return false };
+    uses.iter().all(|(of, used)| of != message || *used == id)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tool_use::ToolUse;
+    use crate::tool_use::{ServerTool, ToolUse};
     use serde_json::json;
 
-    fn before(mode: Option<&str>) -> Before {
+    fn before(tool: &str) -> Before {
         Before {
-            tool_use: ToolUse {
-                tool: "Bash".to_owned(),
-                server: None,
+            permission_mode: Some("dontAsk".to_owned()),
+            ..Before::of(ToolUse {
+                tool: tool.to_owned(),
+                server: ServerTool::parse(tool),
                 arguments: json!({}),
                 directory: None,
                 workspace: Vec::new(),
                 session: None,
                 id: Some("t-1".to_owned()),
-            },
-            permission_mode: mode.map(str::to_owned),
-            transcript: None,
+            })
         }
     }
 
@@ -66,17 +76,29 @@ mod tests {
 
     #[test]
     fn a_use_is_put_off_only_where_passing_it_over_runs_nothing() {
-        assert!(is_possible(&before(Some("default")), None));
-        for mode in [None, Some("bypassPermissions"), Some("acceptEdits"), Some("plan"), Some("auto")] {
-            assert!(!is_possible(&before(mode), None), "{mode:?}");
+        let alone = line("m-1", &["t-1"]);
+        let possible = |before: &Before| is_possible(before, Some(&alone));
+        assert!(possible(&before("Write")) && possible(&before("mcp__db__drop")));
+        for mode in [None, Some("default"), Some("bypassPermissions"), Some("acceptEdits"), Some("plan")] {
+            let before = Before { permission_mode: mode.map(str::to_owned), ..before("Write") };
+            assert!(!possible(&before), "{mode:?}");
         }
+        for tool in ["Bash", "Read", "Grep", "WebFetch", "Task", "TodoWrite"] {
+            assert!(!possible(&before(tool)), "{tool}");
+        }
+        assert!(!possible(&Before { is_subagent: true, ..before("Write") }));
+        let nameless = ToolUse { id: None, ..before("Write").tool_use };
+        assert!(!possible(&Before { tool_use: nameless, ..before("Write") }));
     }
 
     #[test]
-    fn one_of_several_uses_is_not_put_off() {
-        let possible = |transcript: &str| is_possible(&before(Some("default")), Some(transcript));
+    fn one_of_several_uses_is_not_put_off_nor_one_that_is_not_found() {
+        let possible = |transcript: &str| is_possible(&before("Write"), Some(transcript));
         assert!(possible(&[line("m-0", &["t-0"]), line("m-1", &["t-1"])].join("\n")));
         assert!(!possible(&line("m-1", &["t-1", "t-2"])));
-        assert!(!possible(&[line("m-1", &["t-2"]), "{".to_owned(), line("m-1", &["t-1"])].join("\n")));
+        assert!(!possible(&[line("m-1", &["t-2"]), line("m-1", &["t-1"])].join("\n")));
+        assert!(!possible(&[line("m-1", &["t-1"]), "{".to_owned()].join("\n")), "half of a line");
+        assert!(!possible(&line("m-0", &["t-0"])), "it lags behind");
+        assert!(!possible("") && !is_possible(&before("Write"), None));
     }
 }

@@ -17,5 +17,6 @@ pub mod refusal;
 pub mod settings;
 pub mod tool_use;
 pub mod tools;
+pub mod words;
 
 pub use countersign_agents::notice::Notice;

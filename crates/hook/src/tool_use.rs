@@ -31,6 +31,15 @@ pub struct ServerTool {
 }
 
 impl ServerTool {
+    /// A tool whose server the agent names apart. None if the two could not be told apart in `mcp__SERVER__TOOL`, the name
+    /// that an operator has for it.
+    pub fn of(server: String, tool: String) -> Option<Self> {
+        let is_clear = |part: &str| {
+            !part.is_empty() && !part.contains("__") && !part.starts_with('_') && !part.ends_with('_')
+        };
+        (is_clear(&server) && is_clear(&tool)).then_some(Self { server, tool: Some(tool) })
+    }
+
     /// Reads `mcp__SERVER__TOOL`.
     pub fn parse(name: &str) -> Option<Self> {
         let rest = name.strip_prefix("mcp__")?;
@@ -54,6 +63,15 @@ pub struct Before {
     pub permission_mode: Option<String>,
     /// Where the agent writes its conversation.
     pub transcript: Option<String>,
+    /// Whether an agent that the agent has started uses the tool.
+    pub is_subagent: bool,
+}
+
+impl Before {
+    /// A use of which the agent tells nothing else.
+    pub(crate) fn of(tool_use: ToolUse) -> Self {
+        Self { tool_use, permission_mode: None, transcript: None, is_subagent: false }
+    }
 }
 
 /// A use that has happened.
@@ -70,6 +88,24 @@ pub struct After {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_that_is_named_apart_is_taken_only_if_the_name_of_both_can_be_split() {
+        let of = |server: &str, tool: &str| ServerTool::of(server.to_owned(), tool.to_owned());
+        assert_eq!(of("files", "read_file"), ServerTool::parse("mcp__files__read_file"));
+        for (server, tool) in [
+            ("a__b", "c"),
+            ("a", "b__c"),
+            ("a_", "b"),
+            ("_a", "b"),
+            ("a", "_b"),
+            ("a", "b_"),
+            ("", "b"),
+            ("a", ""),
+        ] {
+            assert_eq!(of(server, tool), None, "{server} {tool}");
+        }
+    }
 
     #[test]
     fn the_name_of_a_tool_of_a_server_is_split_only_if_that_is_clear() {

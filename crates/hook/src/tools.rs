@@ -2,7 +2,7 @@
 
 use crate::agent::Agent;
 use crate::refusal::Refusal;
-use crate::tool_use::ToolUse;
+use crate::tool_use::{ServerTool, ToolUse};
 use countersign_core::text::{Identifier, escaped_line};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -33,6 +33,13 @@ impl File {
                 .map_err(|error| ToolsError(format!("agents.{}: {error}", escaped_line(name))))?;
         }
         for (tool, operation) in file.agents.values().chain([&file.tools]).flatten() {
+            // Cursor calls the tools of all servers so.
+            if tool.starts_with("MCP:") {
+                let tool = escaped_line(tool);
+                return Err(ToolsError(format!(
+                    "{tool}: the tool of any server can have this name in Cursor"
+                )));
+            }
             Identifier::parse(operation)
                 .map_err(|error| ToolsError(format!("the operation of {}: {error}", escaped_line(tool))))?;
         }
@@ -69,7 +76,9 @@ impl Tools {
     /// When it is not mapped, and has a name that no operation can have.
     pub fn operation(&self, agent: Agent, tool_use: &ToolUse) -> Result<String, Refusal> {
         let name = key(tool_use);
-        if let Some(operation) = self.own.of_agent(agent, &name) {
+        // What can be split in two ways is another server's tool too.
+        let is_clear = tool_use.server.as_ref().is_none_or(|of| of.tool.is_some());
+        if let Some(operation) = self.own.of_agent(agent, &name).filter(|_| is_clear) {
             return Ok(operation.clone());
         }
         let operation = match &tool_use.server {
@@ -92,9 +101,7 @@ impl Tools {
 fn key(tool_use: &ToolUse) -> String {
     let name = &tool_use.tool;
     match &tool_use.server {
-        Some(of) if !name.starts_with("mcp__") && !name.starts_with("MCP:") => {
-            format!("mcp__{}__{}", of.server, of.tool.as_deref().unwrap_or(name))
-        }
+        Some(ServerTool { server, tool: Some(tool) }) => format!("mcp__{server}__{tool}"),
         _ => name.clone(),
     }
 }
@@ -102,7 +109,6 @@ fn key(tool_use: &ToolUse) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tool_use::ServerTool;
     use serde_json::json;
 
     fn used(tool: &str) -> ToolUse {
@@ -153,6 +159,11 @@ mod tests {
         let server = Some(ServerTool { server: "evil".to_owned(), tool: Some("read_file".to_owned()) });
         let tool_use = ToolUse { server, ..used("read_file") };
         assert_eq!(tools.operation(Agent::Gemini, &tool_use).unwrap(), "mcp:evil/read_file");
+        // Nor that of a tool of another server.
+        let tools = Tools::read(Some("[tools]\nmcp__good__read = \"read_file\"\n")).unwrap();
+        let server = Some(ServerTool { server: "evil".to_owned(), tool: Some("x".to_owned()) });
+        let tool_use = ToolUse { server, ..used("mcp__good__read") };
+        assert_eq!(tools.operation(Agent::Gemini, &tool_use).unwrap(), "mcp:evil/x");
         let server = Some(ServerTool { server: "https://x.example".to_owned(), tool: None });
         let tool_use = ToolUse { server, ..used("MCP:read_file") };
         assert_eq!(tools.operation(Agent::Cursor, &tool_use).unwrap(), "tool:MCP:read_file");
@@ -161,13 +172,14 @@ mod tests {
     #[test]
     fn the_file_of_the_operator_wins() {
         let text = "[tools]\nBash = \"run_command\"\n\"odd tool\" = \"deploy\"\n[agents.codex]\nBash = \"execute_bash\"\n\
-                    mcp__github__get_me = \"read_file\"\n";
+                    mcp__github__get_me = \"read_file\"\nmcp__a__b__c = \"read_file\"\n";
         let tools = Tools::read(Some(text)).unwrap();
         assert_eq!(of(&tools, Agent::Claude, "Bash").unwrap(), "run_command");
         assert_eq!(of(&tools, Agent::Codex, "Bash").unwrap(), "execute_bash");
         assert_eq!(of(&tools, Agent::Claude, "odd tool").unwrap(), "deploy");
         assert_eq!(of(&tools, Agent::Codex, "mcp__github__get_me").unwrap(), "read_file");
         assert_eq!(of(&tools, Agent::Claude, "mcp__github__get_me").unwrap(), "mcp:github/get_me");
+        assert_eq!(of(&tools, Agent::Codex, "mcp__a__b__c").unwrap(), "tool:mcp__a__b__c");
     }
 
     #[test]
@@ -177,6 +189,7 @@ mod tests {
             "[agents.claud]\nBash = \"x\"\n",
             "[tools]\nBash = \"a b\"\n",
             "[tools]\nBash = 1\n",
+            "[agents.cursor]\n\"MCP:read\" = \"read_file\"\n",
             "=",
         ] {
             assert!(Tools::read(Some(text)).is_err(), "{text}");

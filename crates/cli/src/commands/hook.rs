@@ -4,10 +4,11 @@ use crate::error::CommandError;
 use crate::hook::arguments::{AskArguments, SHORTEST_LIMIT};
 use crate::hook::install::SettingsFile;
 use crate::hook::run::Hook;
-use crate::hook::{check, install};
+use crate::hook::{check, install, service};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
 use countersign_hook::agent::Agent;
+use countersign_hook::check::CHECK_VARIABLE;
 use countersign_hook::settings::Scope;
 use countersign_hook::settings::entry::Entry;
 use std::path::PathBuf;
@@ -140,7 +141,7 @@ pub fn run(arguments: &HookArguments) -> Result<(), CommandError> {
                 is_after: arguments.event == Event::Post,
                 limit: arguments.limit.map_or_else(|| agent.default_limit(), Duration::from_secs),
                 is_deferred: arguments.defer,
-                is_check: arguments.check,
+                is_check: arguments.check || std::env::var_os(CHECK_VARIABLE).is_some(),
                 ask: arguments.ask.clone(),
             };
             hook.run()
@@ -150,7 +151,9 @@ pub fn run(arguments: &HookArguments) -> Result<(), CommandError> {
 
 fn install(arguments: &InstallArguments) -> Result<(), CommandError> {
     let program = std::env::current_exe().map_err(|error| format!("the path of this program: {error}"))?;
-    let options = arguments.ask.words().map_err(|error| format!("the current directory: {error}"))?;
+    let options = service::pinned(&arguments.ask)?
+        .words()
+        .map_err(|error| format!("the current directory: {error}"))?;
     let defer = arguments.defer.then(|| "--defer".to_owned());
     let words = [program.display().to_string()].into_iter().chain(defer).chain(options).collect();
     let entry = Entry { words, limit: arguments.limit };

@@ -46,6 +46,10 @@ pub struct AskArguments {
     #[arg(long, value_name = "FILE")]
     pub tools: Option<PathBuf>,
 
+    /// Take no file of tools, also where there is one
+    #[arg(long, conflicts_with = "tools")]
+    pub no_tools: bool,
+
     /// Ask with a person's token, in that person's own name
     #[arg(long)]
     pub as_human: bool,
@@ -58,9 +62,14 @@ pub struct AskArguments {
     #[arg(long, value_name = "URL")]
     pub dashboard_url: Option<String>,
 
-    /// Where the service is; or `COUNTERSIGN_URL`, or the profile's; else `http://127.0.0.1:9000`
+    /// Where the service is; then no variable says so, nor whom to trust. Or `COUNTERSIGN_URL`, or the profile's; else
+    /// `http://127.0.0.1:9000`
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
+
+    /// The configuration file; or `COUNTERSIGN_CONFIG`, an absolute path
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 
     /// The profile of the configuration file; or `COUNTERSIGN_PROFILE`, or the default profile
     #[arg(long, value_name = "NAME", value_parser = ProfileName::parse)]
@@ -115,15 +124,6 @@ impl AskArguments {
         }
     }
 
-    /// The file of tools: the one that is named, or the one beside the configuration file if there is one.
-    pub fn tools_file(&self) -> Option<PathBuf> {
-        let default = || {
-            let path = ClientEnvironment::of_process().config_path()?.with_file_name("tools.toml");
-            path.symlink_metadata().is_ok().then_some(path)
-        };
-        self.tools.clone().or_else(default)
-    }
-
     /// The words that say the same, for the entry of a settings file. Paths are absolute in them: an agent runs a hook wherever
     /// it works.
     ///
@@ -141,6 +141,7 @@ impl AskArguments {
             ("--priority", self.priority.map(|priority| priority.to_string())),
             ("--session", self.session.clone()),
             ("--tools", path(&self.tools)?),
+            ("--config", path(&self.config)?),
             ("--state-directory", path(&self.state_directory)?),
             ("--dashboard-url", self.dashboard_url.clone()),
             ("--url", self.url.clone()),
@@ -150,8 +151,9 @@ impl AskArguments {
         ];
         // With `=`, what begins with a hyphen is a value all the same.
         let named = named.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value?)));
-        let human = self.as_human.then(|| "--as-human".to_owned());
+        let switches = [(self.no_tools, "--no-tools"), (self.as_human, "--as-human")];
+        let switches = switches.into_iter().filter(|(is_on, _)| *is_on).map(|(_, name)| name.to_owned());
         let why = self.justification.iter().map(|why| format!("--justification={why}"));
-        Ok(named.chain(human).chain(why).collect())
+        Ok(named.chain(switches).chain(why).collect())
     }
 }

@@ -5,35 +5,13 @@ use crate::hook::install::SettingsFile;
 use crate::view::terminal::write_document;
 use countersign_core::text::{escaped_line, escaped_lines};
 use countersign_hook::agent::Agent;
-use countersign_hook::check::{CHECKED, Understood, understood};
+use countersign_hook::check::{CHECK_VARIABLE, CHECKED, Understood, understood};
 use countersign_hook::recorded;
-use countersign_hook::settings::entry::{self, Installed, shell};
-use countersign_hook::settings::plugin;
+use countersign_hook::settings::entry::{self, shell};
+use countersign_hook::settings::{faults, plugin};
 use countersign_system::text_file;
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
-
-/// What is amiss with an entry that is there.
-fn faults(agent: Agent, installed: &Installed) -> Vec<String> {
-    let mut faults = Vec::new();
-    if installed.is_fail_closed == Some(false) {
-        let switch = if agent == Agent::Cursor { "failClosed" } else { "onFailure" };
-        faults.push(format!("the entry has no `{switch}`: a hook that fails lets the tool run"));
-    }
-    if !installed.is_for_every_tool {
-        faults.push("the entry is for some tools only: the others run without a hook".to_owned());
-    }
-    let mut words = installed.command.split(' ').skip_while(|word| *word != "--limit");
-    let said = words.nth(1).and_then(|seconds| seconds.parse::<u64>().ok());
-    let of_agent = installed.limit.unwrap_or_else(|| agent.default_limit().as_secs());
-    if said.unwrap_or_else(|| agent.default_limit().as_secs()) > of_agent {
-        faults.push(format!(
-            "the agent ends the hook after {of_agent} s, before `--limit` says: the tool runs then unless the agent refuses what \
-             is late"
-        ));
-    }
-    faults
-}
 
 /// Checks the entry, and runs it.
 ///
@@ -48,14 +26,14 @@ pub fn check(file: &SettingsFile) -> Result<(), CommandError> {
     let (command, mut faults) = if agent == Agent::Opencode {
         let words = plugin::command(&text).ok_or_else(none)?;
         let odd = (!plugin::is_ours(&text)).then(|| "the file is not what this program writes".to_owned());
-        (shell(&words), odd.into_iter().collect())
+        (shell(&words), odd.into_iter().chain(faults::of_words(&words)).collect())
     } else {
-        let installed = entry::installed(agent, &text)
+        let installed = entry::installed(agent, &program()?, &text)
             .map_err(|error| CommandError::Usage(format!("{shown}: {error}")))?
             .ok_or_else(none)?;
-        let faults = faults(agent, &installed);
-        (installed.command, faults)
+        (installed.command.clone(), faults::faults(agent, &installed))
     };
+    faults.extend(file.switches(&text, &command)?);
     let output = run(agent, &command)?;
     let text_of = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (stdout, stderr) = (text_of(&output.stdout), text_of(&output.stderr));
@@ -86,12 +64,19 @@ pub fn check(file: &SettingsFile) -> Result<(), CommandError> {
     }
 }
 
-/// Runs the command as the agent does, with a recorded document. `--check` makes it ask for nothing and refuse.
+/// The file name of this program.
+fn program() -> Result<String, CommandError> {
+    let path = std::env::current_exe().map_err(|error| format!("the path of this program: {error}"))?;
+    Ok(path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default())
+}
+
+/// Runs the command as the agent does, with a recorded document. The variable makes each hook in it ask for nothing and refuse.
 fn run(agent: Agent, command: &str) -> Result<Output, CommandError> {
     let failed = |error: std::io::Error| CommandError::Failed(format!("the command cannot be run: {error}"));
     let directory = std::env::current_dir().map_err(failed)?;
     let mut child = Command::new("/bin/sh")
-        .args(["-c", &format!("{command} --check")])
+        .args(["-c", command])
+        .env(CHECK_VARIABLE, "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -7,7 +7,7 @@ use countersign_core::text::escaped_lines;
 use countersign_hook::agent::Agent;
 use countersign_hook::settings::difference::difference;
 use countersign_hook::settings::entry::{self, Entry, SettingsError};
-use countersign_hook::settings::{Scope, file, plugin};
+use countersign_hook::settings::{Scope, faults, file, named_file, plugin, variable};
 use countersign_system::private_file::Unfinished;
 use countersign_system::text_file;
 use std::fs;
@@ -34,16 +34,46 @@ impl SettingsFile {
         if let Some(path) = &self.named {
             return Ok(path.clone());
         }
-        let base = match self.scope {
-            Scope::Project => {
-                std::env::current_dir().map_err(|error| format!("the current directory: {error}"))?
-            }
-            Scope::User => Environment::of_process().home.ok_or_else(|| {
-                CommandError::Usage("there is no HOME; name the file with --settings".to_owned())
-            })?,
+        let none = || CommandError::Usage(SettingsError::None(self.agent).to_string());
+        let set = |name: &'static str| {
+            let directory = std::env::var_os(name).filter(|value| !value.is_empty());
+            directory.map(|directory| (name, PathBuf::from(directory)))
         };
-        file(self.agent, self.scope, &base)
-            .ok_or_else(|| CommandError::Usage(SettingsError::None(self.agent).to_string()))
+        if self.scope == Scope::Project {
+            let path = file(self.agent, self.scope, &current_directory()?).ok_or_else(none)?;
+            stays_inside(&path)?;
+            return Ok(path);
+        }
+        if let Some((name, directory)) = variable(self.agent).and_then(set) {
+            if directory.is_absolute() {
+                return named_file(self.agent, &directory).ok_or_else(none);
+            }
+            // XDG Base Directory Specification: a relative path is to be ignored.
+            if name != "XDG_CONFIG_HOME" {
+                let message = format!("{name} is a relative path; name the file with --settings");
+                return Err(CommandError::Usage(message));
+            }
+        }
+        let home = Environment::of_process().home.ok_or_else(|| {
+            CommandError::Usage("there is no HOME; name the file with --settings".to_owned())
+        })?;
+        file(self.agent, self.scope, &home).ok_or_else(none)
+    }
+
+    /// The switches that turn hooks off: in its text, and in the files beside it.
+    ///
+    /// # Errors
+    /// Without a home, or a current directory.
+    pub fn switches(&self, text: &str, command: &str) -> Result<Vec<String>, CommandError> {
+        let path = self.path()?;
+        let mut off = faults::switched_off(self.agent, text, command);
+        for other in faults::beside(self.agent, &path, &current_directory()?) {
+            // One that is not there turns nothing off.
+            let text = text_file::read_to_string(&other).unwrap_or_default();
+            let of_other = faults::switched_off(self.agent, &text, command);
+            off.extend(of_other.into_iter().map(|fault| format!("{}: {fault}", text_file::shown(&other))));
+        }
+        Ok(off)
     }
 
     /// Its text, if there is one.
@@ -97,6 +127,25 @@ pub fn install(file: &SettingsFile, entry: &Entry, is_dry: bool) -> Result<(), C
         (false, _) => "next: start the agent anew, and run `countersign hook check` for it",
     };
     write_document(&format!("{}\n{said} {shown}\n{next}", lines.join("\n")))
+}
+
+fn current_directory() -> Result<PathBuf, CommandError> {
+    Ok(std::env::current_dir().map_err(|error| format!("the current directory: {error}"))?)
+}
+
+/// That the file of a project is in the project: it may have links that others have put there.
+fn stays_inside(path: &Path) -> Result<(), CommandError> {
+    let existing = path.ancestors().find(|ancestor| ancestor.symlink_metadata().is_ok()).unwrap_or(path);
+    let real = existing.canonicalize().map_err(|error| at(existing, &error))?;
+    let project = current_directory()?;
+    let project = project.canonicalize().map_err(|error| at(&project, &error))?;
+    if real.starts_with(&project) {
+        return Ok(());
+    }
+    let (shown, real) = (text_file::shown(existing), text_file::shown(&real));
+    Err(CommandError::Conflict(format!(
+        "{shown} is a link out of the project, to {real}; name the file with --settings"
+    )))
 }
 
 fn unreadable(path: &Path, error: &SettingsError) -> CommandError {

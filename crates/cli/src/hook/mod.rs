@@ -4,4 +4,5 @@ pub mod arguments;
 pub mod check;
 pub mod install;
 pub mod run;
+pub mod service;
 pub mod usage;

@@ -6,7 +6,7 @@
 use crate::aws;
 use crate::error::CommandError;
 use crate::hook::arguments::AskArguments;
-use countersign_client::profile;
+use crate::hook::service;
 use countersign_core::text::escaped_line;
 use countersign_hook::agent::Agent;
 use countersign_hook::answer::{self, Answer, Decision};
@@ -26,8 +26,8 @@ use std::time::Duration;
 const MAX_RESULT_BYTES: u64 = 64 * 1024 * 1024;
 /// How long a closed request, or a call of which nothing is known, is what a repeated call is answered.
 const REPLAY: Duration = Duration::from_secs(300);
-/// The most that is read of a transcript: its end.
-const MAX_TRANSCRIPT_BYTES: u64 = 1024 * 1024;
+/// The largest transcript that is read.
+const MAX_TRANSCRIPT_BYTES: u64 = 16 * 1024 * 1024;
 
 /// What a hook is to do.
 #[derive(Debug, Clone)]
@@ -122,7 +122,8 @@ impl Hook {
     }
 
     fn tools(&self) -> Result<Tools, Box<Notice>> {
-        let Some(path) = self.ask.tools_file() else {
+        let file = service::tools_file(&self.ask);
+        let Some(path) = file.map_err(|error| Refusal::unusable(error.to_string()).notice())? else {
             return Tools::read(None).map_err(|error| Refusal::unusable(error.to_string()).notice());
         };
         let fault = |error: String| {
@@ -136,8 +137,7 @@ impl Hook {
 
     fn calls(&self) -> Result<ToolCalls, Box<Notice>> {
         let unusable = |error: String| Refusal::unusable(error).notice();
-        let settings =
-            profile::settings(&self.ask.overrides()).map_err(|error| unusable(error.to_string()))?;
+        let settings = service::settings(&self.ask).map_err(|error| unusable(error.to_string()))?;
         let options = Options {
             directory: self.ask.directory().map_err(|error| unusable(error.to_string()))?,
             as_human: self.ask.as_human,
@@ -185,15 +185,14 @@ fn read(mut stdin: impl Read, most: u64) -> Result<Vec<u8>, Box<Notice>> {
     Ok(bytes)
 }
 
-/// The end of a transcript; nothing if it cannot be read.
+/// A transcript; nothing if it cannot be read as a whole.
 fn transcript(path: Option<&str>) -> Option<String> {
-    use std::io::Seek as _;
-    let mut file = std::fs::File::open(path?).ok()?;
-    let length = file.metadata().ok().filter(|metadata| metadata.is_file())?.len();
-    file.seek(io::SeekFrom::Start(length.saturating_sub(MAX_TRANSCRIPT_BYTES))).ok()?;
-    let mut bytes = Vec::new();
-    file.take(MAX_TRANSCRIPT_BYTES).read_to_end(&mut bytes).ok()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+    let path = path?;
+    let metadata = std::fs::metadata(path).ok()?;
+    if !metadata.is_file() || metadata.len() > MAX_TRANSCRIPT_BYTES {
+        return None;
+    }
+    std::fs::read_to_string(path).ok()
 }
 
 /// Writes an answer; gives whether stdout has all of it, and the exit code.

@@ -5,7 +5,9 @@ use countersign_core::text::escaped_lines;
 use countersign_hook::agent::Agent;
 use countersign_hook::answer::{self, Answer, Decision};
 use countersign_hook::refusal::Refusal;
+use countersign_hook::words::value;
 use std::ffi::OsString;
+use std::io::{IsTerminal as _, stdin};
 use std::process::ExitCode;
 
 /// Whether these words run a hook, and are no question of a person: `install`, `check`, help.
@@ -15,19 +17,21 @@ pub fn is_hook(words: &[OsString]) -> bool {
     words.next().is_some_and(|word| word == "hook") && !words.next().is_some_and(is_command)
 }
 
-/// The refusal of a hook whose words are not understood. None if they are no hook's, or ask for help or the version.
+/// The refusal of a hook whose words are not understood. None if they are no hook's, or a person asks for help or the version:
+/// to an agent a text and exit 0 may be go.
 pub fn refused(error: &clap::Error, words: &[OsString]) -> Option<ExitCode> {
-    if !is_hook(words) || !error.use_stderr() {
+    let texts: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+    let is_question = !error.use_stderr() && (value(&texts, "--agent").is_none() || stdin().is_terminal());
+    if !is_hook(words) || is_question {
         return None;
     }
     let text = error.render().to_string();
     let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
     let notice = Refusal::unusable(format!("the hook is not set up: {first}")).notice();
     let lines: Vec<_> = escaped_lines(text.trim_end()).collect();
-    let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
-    let answer = match agent(&words) {
+    let answer = match agent(&texts) {
         // What has happened cannot be refused.
-        Some(agent) if is_after(&words) => {
+        Some(agent) if is_after(&texts) => {
             Answer { stderr: format!("{}\n", lines.join("\n")), ..answer::after(agent) }
         }
         Some(agent) => answer::before(agent, &Decision::Refuse(notice.clone())),
@@ -45,19 +49,6 @@ fn agent(words: &[impl AsRef<str>]) -> Option<Agent> {
 
 fn is_after(words: &[impl AsRef<str>]) -> bool {
     value(words, "--event").is_some_and(|event| event == "post")
-}
-
-fn value<'a>(words: &'a [impl AsRef<str>], name: &str) -> Option<&'a str> {
-    let mut words = words.iter().map(AsRef::as_ref);
-    while let Some(word) = words.next() {
-        if word == name {
-            return words.next();
-        }
-        if let Some(value) = word.strip_prefix(name).and_then(|rest| rest.strip_prefix('=')) {
-            return Some(value);
-        }
-    }
-    None
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ pub(super) fn before(members: &Members) -> Result<Before, Refusal> {
         tool_use: tool_use(members)?,
         permission_mode: members.text("permission_mode")?,
         transcript: members.text("transcript_path")?,
+        is_subagent: members.value("agent_id").is_some_and(|id| !id.is_null()),
     })
 }
 

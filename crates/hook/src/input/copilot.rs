@@ -3,13 +3,14 @@
 
 use super::members::Members;
 use crate::refusal::Refusal;
-use crate::tool_use::{After, Before, ServerTool, ToolUse};
+use crate::tool_use::{After, Before, ToolUse};
 use serde_json::{Value, json};
 
 fn tool_use(members: &Members) -> Result<ToolUse, Refusal> {
     let tool = members.required_text("toolName")?;
     Ok(ToolUse {
-        server: ServerTool::parse(&tool),
+        // Copilot names a server's tool `SERVER-TOOL`, which can be split in more ways than one.
+        server: None,
         tool,
         arguments: members.object_or_text("toolArgs")?,
         directory: Some(members.required_text("cwd")?),
@@ -26,7 +27,7 @@ pub(super) fn before(members: &Members) -> Result<Before, Refusal> {
             "the input of the hook has a result: the hook is installed for another event",
         ));
     }
-    Ok(Before { tool_use: tool_use(members)?, permission_mode: None, transcript: None })
+    Ok(Before::of(tool_use(members)?))
 }
 
 pub(super) fn after(members: &Members) -> Result<After, Refusal> {

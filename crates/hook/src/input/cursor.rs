@@ -27,7 +27,8 @@ fn tool_use(members: &Members, event: &str) -> Result<ToolUse, Refusal> {
         }
         _ => {
             let tool = members.required_text("tool_name")?;
-            (tool.clone(), ServerTool::parse(&tool), members.object_or_text("tool_input")?)
+            // Nothing here says which server the tool `MCP:NAME` is of.
+            (tool, None, members.object_or_text("tool_input")?)
         }
     };
     Ok(ToolUse {
@@ -44,11 +45,8 @@ fn tool_use(members: &Members, event: &str) -> Result<ToolUse, Refusal> {
 pub(super) fn before(members: &Members) -> Result<Before, Refusal> {
     let events = ["preToolUse", "beforeShellExecution", "beforeMCPExecution"];
     let event = members.event("hook_event_name", &events)?;
-    Ok(Before {
-        tool_use: tool_use(members, &event)?,
-        permission_mode: None,
-        transcript: members.text("transcript_path")?,
-    })
+    members.text("transcript_path")?;
+    Ok(Before::of(tool_use(members, &event)?))
 }
 
 pub(super) fn after(members: &Members) -> Result<After, Refusal> {

@@ -9,11 +9,11 @@ fn tool_use(members: &Members) -> Result<ToolUse, Refusal> {
     let tool = members.required_text("tool_name")?;
     // A tool of a server may have the name of a built-in one: where it is from counts before how it is called.
     let server = match members.value("mcp_context") {
-        None | Some(Value::Null) => ServerTool::parse(&tool),
+        None | Some(Value::Null) => None,
         Some(context) => {
             let context = Members::of(context.clone())?;
-            let server = context.text("server_name")?.unwrap_or_else(|| "unnamed".to_owned());
-            Some(ServerTool { server, tool: context.text("tool_name")? })
+            let of = (context.required_text("server_name")?, context.required_text("tool_name")?);
+            Some(ServerTool::of(of.0, of.1).ok_or_else(|| Refusal::unnameable(&tool))?)
         }
     };
     Ok(ToolUse {
@@ -29,11 +29,8 @@ fn tool_use(members: &Members) -> Result<ToolUse, Refusal> {
 
 pub(super) fn before(members: &Members) -> Result<Before, Refusal> {
     members.event("hook_event_name", &["BeforeTool"])?;
-    Ok(Before {
-        tool_use: tool_use(members)?,
-        permission_mode: None,
-        transcript: members.text("transcript_path")?,
-    })
+    members.text("transcript_path")?;
+    Ok(Before::of(tool_use(members)?))
 }
 
 pub(super) fn after(members: &Members) -> Result<After, Refusal> {

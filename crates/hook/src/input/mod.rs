@@ -23,7 +23,7 @@ pub fn before(agent: Agent, bytes: &[u8]) -> Result<Before, Refusal> {
         Agent::Cursor => cursor::before(&members),
         Agent::Gemini => gemini::before(&members),
         Agent::Copilot => copilot::before(&members),
-        Agent::Opencode | Agent::Generic => own::before(&members),
+        Agent::Opencode | Agent::Generic => own::before(agent, &members),
     }
 }
 
@@ -38,6 +38,6 @@ pub fn after(agent: Agent, bytes: &[u8]) -> Result<After, Refusal> {
         Agent::Cursor => cursor::after(&members),
         Agent::Gemini => gemini::after(&members),
         Agent::Copilot => copilot::after(&members),
-        Agent::Opencode | Agent::Generic => own::after(&members),
+        Agent::Opencode | Agent::Generic => own::after(agent, &members),
     }
 }

@@ -1,14 +1,16 @@
 //! The form of our own: what the plugin of opencode sends, and programs of the operator's own.
 
 use super::members::Members;
+use crate::agent::Agent;
 use crate::refusal::Refusal;
 use crate::tool_use::{After, Before, ServerTool, ToolUse};
 use serde_json::Value;
 
-fn tool_use(members: &Members) -> Result<ToolUse, Refusal> {
+/// opencode names a server's tool `SERVER_TOOL`, which says nothing: a tool of its own may be called `mcp__x__y`.
+fn tool_use(agent: Agent, members: &Members) -> Result<ToolUse, Refusal> {
     let tool = members.required_text("tool")?;
     Ok(ToolUse {
-        server: ServerTool::parse(&tool),
+        server: ServerTool::parse(&tool).filter(|_| agent == Agent::Generic),
         tool,
         arguments: members.object("arguments")?,
         directory: Some(members.required_text("cwd")?),
@@ -18,12 +20,12 @@ fn tool_use(members: &Members) -> Result<ToolUse, Refusal> {
     })
 }
 
-pub(super) fn before(members: &Members) -> Result<Before, Refusal> {
+pub(super) fn before(agent: Agent, members: &Members) -> Result<Before, Refusal> {
     members.only(&["tool", "arguments", "cwd", "session", "tool_use_id"])?;
-    Ok(Before { tool_use: tool_use(members)?, permission_mode: None, transcript: None })
+    Ok(Before::of(tool_use(agent, members)?))
 }
 
-pub(super) fn after(members: &Members) -> Result<After, Refusal> {
+pub(super) fn after(agent: Agent, members: &Members) -> Result<After, Refusal> {
     members.only(&["tool", "arguments", "cwd", "session", "tool_use_id", "result", "is_error"])?;
     let is_error = match members.value("is_error") {
         None => false,
@@ -33,5 +35,5 @@ pub(super) fn after(members: &Members) -> Result<After, Refusal> {
         }
     };
     let result = members.value("result").cloned().unwrap_or(Value::Null);
-    Ok(After { tool_use: tool_use(members)?, result, is_error })
+    Ok(After { tool_use: tool_use(agent, members)?, result, is_error })
 }

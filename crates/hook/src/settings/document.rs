@@ -49,6 +49,21 @@ impl Node {
         }
     }
 
+    /// The member of an object, to be changed.
+    pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut Self> {
+        let Self::Object(members) = self else { return None };
+        members.iter_mut().find(|(member, _)| member == name).map(|(_, node)| node)
+    }
+
+    /// The names of the members of an object.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        let members = match self {
+            Self::Object(members) => members.as_slice(),
+            _ => &[],
+        };
+        members.iter().map(|(name, _)| name.as_str())
+    }
+
     /// The member of an object, put at its end if it is not there. None of what is no object.
     pub(super) fn entry(&mut self, name: &str, new: impl FnOnce() -> Self) -> Option<&mut Self> {
         let Self::Object(members) = self else { return None };

@@ -3,6 +3,7 @@
 pub mod difference;
 mod document;
 pub mod entry;
+pub mod faults;
 pub mod plugin;
 
 use crate::agent::Agent;
@@ -15,6 +16,32 @@ pub enum Scope {
     User,
     /// Those of the directory that the agent works in.
     Project,
+}
+
+/// The variable that names the user's directory of an agent in place of the one in the home.
+pub fn variable(agent: Agent) -> Option<&'static str> {
+    match agent {
+        Agent::Claude => Some("CLAUDE_CONFIG_DIR"),
+        Agent::Codex => Some("CODEX_HOME"),
+        Agent::Gemini => Some("GEMINI_CLI_HOME"),
+        Agent::Copilot => Some("COPILOT_HOME"),
+        Agent::Opencode => Some("XDG_CONFIG_HOME"),
+        Agent::Cursor | Agent::Generic => None,
+    }
+}
+
+/// Where an agent has the user's hooks, under the directory that its [`variable`] names.
+pub fn named_file(agent: Agent, directory: &Path) -> Option<PathBuf> {
+    let relative = match agent {
+        Agent::Claude => "settings.json",
+        Agent::Codex => "hooks.json",
+        // The directory stands in place of the home.
+        Agent::Gemini => ".gemini/settings.json",
+        Agent::Copilot => "hooks/countersign.json",
+        Agent::Opencode => "opencode/plugins/countersign.js",
+        Agent::Cursor | Agent::Generic => return None,
+    };
+    Some(directory.join(relative))
 }
 
 /// Where an agent has its hooks: under the home of the user, or under the directory of the project. Nowhere for a program of
