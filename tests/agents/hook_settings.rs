@@ -184,7 +184,8 @@ fn a_profile_is_written_down_with_its_file_and_its_token() {
     let shown = directory.display();
     for pin in [
         format!("--url={url}"),
-        format!("--config={shown}/config.toml --profile=agent"),
+        format!("--config={shown}/config.toml"),
+        "--profile=agent".to_owned(),
         format!("--tools={shown}/tools.toml"),
     ] {
         assert!(written.contains(&pin), "{pin}: {written}");
