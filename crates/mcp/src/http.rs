@@ -1,18 +1,17 @@
 //! The server over Streamable HTTP, without sessions: each request stands for itself, and is answered as JSON unless there is news
 //! before the answer. What a request needs is in it, so that any process can answer it.
 
-use crate::resource;
 use crate::server::Server;
 use crate::strict;
 use crate::underway::Underway;
 use bytes::Bytes;
 use countersign_api::outgoing::Api;
-use http::{Method, Request, Response, StatusCode};
-use http_body_util::Full;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt as _, Full};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +55,7 @@ impl Http {
     ) -> Response<AnswerBody> {
         let refusal = Some(request.body()).filter(|_| request.method() == Method::POST);
         if let Some(refusal) = refusal.and_then(|body| strict::refusal(body)) {
-            return resource::answer(StatusCode::BAD_REQUEST, &json!(refusal));
+            return refused(&json!(refusal));
         }
         let server = server.clone();
         let sessions = Arc::new(NeverSessionManager::default());
@@ -78,4 +77,12 @@ impl Http {
             token.cancel();
         });
     }
+}
+
+/// The answer to a message that is not read on.
+fn refused(error: &Value) -> Response<AnswerBody> {
+    let mut response = Response::new(Full::new(Bytes::from(error.to_string())).boxed());
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }
