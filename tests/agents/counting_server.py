@@ -7,6 +7,11 @@ Each call appends a line to DIRECTORY/calls. What is in DIRECTORY/behaviour.json
   delay: seconds between the counting of a call and its answer
   exit: "before" ends the process before a call is counted, "after" ends it after that
   ask: true makes `count` ask for input (protocol 2026-07-28) before it answers
+  list_delay: seconds that a list of tools takes
+  long_list: true makes a list of tools that never ends in bytes
+  meta: `_meta` of results
+  error: the error that a call is answered with, in place of a result
+  status: the status of HTTP that a call is answered with, once it has been counted and asked
   elicit: true makes `count` ask the client by elicitation/create before it answers
 """
 
@@ -79,6 +84,8 @@ def called(params, send):
         result["structuredContent"] = {"count": number}
     if "io.modelcontextprotocol/protocolVersion" in params.get("_meta", {}):
         result["resultType"] = "complete"
+    if "meta" in does:
+        result["_meta"] = does["meta"]
     return result
 
 
@@ -96,7 +103,12 @@ def answered(message, send):
     if method == "ping":
         return {}
     if method == "tools/list":
+        with LOCK, open(os.path.join(DIRECTORY, "lists"), "a") as file:
+            file.write(json.dumps(params) + "\n")
+        time.sleep(behaviour().get("list_delay", 0))
         listed = tools()
+        if behaviour().get("long_list"):
+            return {"tools": [{"name": "a", "description": "x" * (1 << 20)}], "nextCursor": "more"}
         # Two pages, as some servers have.
         if params.get("cursor") == "2":
             return {"tools": listed[1:], "resultType": "complete"}
@@ -113,6 +125,8 @@ def answered(message, send):
 
 def take(message, send):
     if "method" not in message:
+        with LOCK, open(os.path.join(DIRECTORY, "answers"), "a") as file:
+            file.write(json.dumps(message) + "\n")
         event = ANSWERS.get(message.get("id"))
         if event is not None:
             event.answer = message.get("result") or message.get("error")
@@ -125,7 +139,10 @@ def take(message, send):
 
     def work():
         result = answered(message, send)
-        if result is None:
+        error = behaviour().get("error") if message["method"] == "tools/call" else None
+        if error is not None:
+            send({"jsonrpc": "2.0", "id": message["id"], "error": error})
+        elif result is None:
             send({"jsonrpc": "2.0", "id": message["id"], "error": {"code": -32601, "message": "no such method"}})
         else:
             send({"jsonrpc": "2.0", "id": message["id"], "result": result})
@@ -161,6 +178,14 @@ def serve_http(port):
             if "method" not in message or "id" not in message:
                 take(message, lambda _: None)
                 self.send_response(202)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            does = behaviour()
+            state = message.get("params", {}).get("requestState")
+            if message["method"] == "tools/call" and "status" in does and (state or not does.get("ask")):
+                counted("status", {})
+                self.send_response(does["status"])
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return

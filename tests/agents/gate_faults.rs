@@ -194,3 +194,80 @@ fn fifty_calls_wait_and_the_next_is_refused() {
     }
     place.no_call_was_without_an_approval();
 }
+
+#[test]
+fn what_the_callers_of_a_killed_gate_have_left_is_cancelled() {
+    let place = Place::with("linger_seconds = 1");
+    let mut gate = place.start();
+    gate.begin_call("count", json!({}));
+    let id = place.pending();
+    gate.kill();
+    // Since when it has no caller, the next gate writes down.
+    let mut gate = place.start();
+    assert_eq!(place.request(&id)["status"], "pending");
+    gate.kill();
+    std::thread::sleep(Duration::from_millis(1_200));
+    let _gate = place.start();
+    place.comes_to(&id, "cancelled");
+}
+
+#[test]
+fn an_approval_is_not_spent_without_the_service() {
+    let mut place = Place::new();
+    let mut gate = place.start();
+    let call = gate.begin_call("count", json!({}));
+    let id = place.pending();
+    place.behave(&json!({ "list_delay": 1 }));
+    place.approve_until_looked_at(&id);
+    place.program.signal("KILL");
+    place.program.wait();
+    assert_eq!(refused(&gate.result(call)), "gate_unavailable");
+    place.behave(&json!({}));
+    place.start_service_again();
+    assert_eq!(counted(&gate.call("count", json!({})))["count"], 1);
+    assert_eq!((place.calls().len(), place.spent()), (1, 1));
+}
+
+#[test]
+fn a_caller_that_leaves_right_before_the_start_spends_no_approval() {
+    let place = Place::with("linger_seconds = 1");
+    let mut gate = place.start();
+    let call = gate.begin_call("count", json!({}));
+    let id = place.pending();
+    place.behave(&json!({ "list_delay": 8 }));
+    place.approve_until_looked_at(&id);
+    let began = std::time::Instant::now();
+    gate.cancel(call);
+    place.comes_to(&id, "cancelled");
+    // It is not waited for: the server hears that its list is not wanted.
+    assert!(began.elapsed() < Duration::from_secs(6));
+    let heard = crate::gate_place::lines(&place.path("server/notifications"));
+    assert!(heard.iter().any(|message| message["method"] == "notifications/cancelled"), "{heard:?}");
+    assert!(place.calls().is_empty());
+}
+
+#[test]
+fn a_list_of_tools_has_an_end() {
+    let place = Place::new();
+    let mut gate = place.start();
+    place.behave(&json!({ "long_list": true }));
+    let result = gate.call("look", json!({}));
+    assert_eq!(refused(&result), "upstream_unreachable");
+    assert!(notice(&result)["message"].as_str().unwrap().contains("more than 4194304 bytes"), "{result}");
+    assert!(place.lists() <= 5);
+}
+
+#[test]
+fn a_directory_that_others_can_enter_is_refused() {
+    let place = Place::new();
+    for name in ["calls", "tasks", "running"] {
+        drop(place.start());
+        let path = place.path(&format!("state/{name}"));
+        let mode = |mode| std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(&path, mode(0o750)).unwrap();
+        let mut gate = place.spawn();
+        assert_eq!(gate.wait().code(), Some(1), "{name}: {}", gate.stderr());
+        gate.says(name);
+        std::fs::set_permissions(&path, mode(0o700)).unwrap();
+    }
+}

@@ -254,6 +254,56 @@ fn a_server_behind_a_url_that_fails_leaves_no_second_run() {
 }
 
 #[test]
+fn only_what_a_server_cannot_have_begun_has_not_run() {
+    let place = Place::new();
+    let remote = Remote::start(&place);
+    let gate = listen(&place, &["--upstream".to_owned(), remote.url.clone()]);
+    for (status, code) in [
+        (400, "upstream_unreachable"),
+        (404, "upstream_unreachable"),
+        (408, "outcome_unknown"),
+        (409, "outcome_unknown"),
+        (429, "outcome_unknown"),
+        (499, "outcome_unknown"),
+        (502, "outcome_unknown"),
+    ] {
+        place.behave(&json!({ "status": status }));
+        let result = gate.result(&[], &inline("look", &json!({ "text": status.to_string() })));
+        assert_eq!(refused(&result), code, "{status}");
+    }
+}
+
+#[test]
+fn a_call_that_has_begun_is_not_said_to_have_run_nothing() {
+    let place = Place::with("allow_elicitation = true\ninput_seconds = 30");
+    let remote = Remote::start(&place);
+    let gate = listen(&place, &["--upstream".to_owned(), remote.url.clone()]);
+    let begin = |arguments: &Value| {
+        place.behave(&json!({ "ask": true }));
+        let asked = gate.result(&[], &inline("look", arguments));
+        assert_eq!(asked["resultType"], "input_required", "{asked}");
+        let mut answer = inline("look", arguments);
+        answer["params"]["requestState"] = asked["requestState"].clone();
+        answer["params"]["inputResponses"] = json!({ "sure": { "action": "accept" } });
+        (answer, asked["_meta"]["countersign/request_id"].as_str().unwrap().to_owned())
+    };
+    let (answer, id) = begin(&json!({ "text": "a" }));
+    place.behave(&json!({ "ask": true, "status": 404 }));
+    assert_eq!(refused(&gate.result(&[], &answer)), "outcome_unknown");
+    assert_eq!(place.comes_to(&id, "failed")["execution_result"]["error"], "outcome_unknown");
+    // The answer was not forwarded, and may be given again.
+    let (answer, id) = begin(&json!({ "text": "b" }));
+    place.behave(&json!({ "ask": true, "long_list": true }));
+    let result = gate.result(&[], &answer);
+    assert_eq!(refused(&result), "upstream_unreachable");
+    let text = result["content"][0]["text"].as_str().unwrap();
+    assert!(text.contains("has begun") && !text.contains("nothing was run"), "{text}");
+    place.behave(&json!({ "ask": true }));
+    assert_eq!(counted(&gate.result(&[], &answer))["seen"]["input"]["sure"]["action"], "accept");
+    place.comes_to(&id, "executed");
+}
+
+#[test]
 fn an_agent_on_stdin_reaches_a_server_behind_a_url() {
     let place = Place::new();
     let remote = Remote::start(&place);

@@ -92,6 +92,18 @@ impl Place {
         lines(&self.path("server/calls"))
     }
 
+    /// How often the server was asked for its tools.
+    pub(crate) fn lists(&self) -> usize {
+        lines(&self.path("server/lists")).len()
+    }
+
+    /// Approves a request, and waits until the gate looks at the tool again.
+    pub(crate) fn approve_until_looked_at(&self, id: &str) {
+        let before = self.lists();
+        self.approve(id);
+        self.until(|| self.lists() > before);
+    }
+
     /// The service again, after it was killed, at the same address.
     pub(crate) fn restart_service(&mut self) {
         self.program.signal("KILL");
@@ -174,9 +186,12 @@ impl Place {
         list["items"].as_array().unwrap().clone()
     }
 
-    /// How many approvals have been spent: no call may be without one.
+    /// How many approvals have been spent: no call may be without one. Each status is read by itself, so that one list misses a
+    /// request that ends meanwhile; the next one has it.
     pub(crate) fn spent(&self) -> usize {
-        self.listed("executing,executed,failed").len()
+        let lists = [0; 2].map(|_| self.listed("executing,executed,failed"));
+        let ids = lists.iter().flatten().map(|request| request["request_id"].as_str().unwrap());
+        ids.collect::<std::collections::BTreeSet<_>>().len()
     }
 
     #[track_caller]

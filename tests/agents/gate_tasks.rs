@@ -197,3 +197,129 @@ fn a_task_is_answered_through_its_own_method() {
     assert_eq!(counted(&completed["result"])["seen"]["input"]["sure"]["action"], "accept");
     assert_eq!((place.calls().len(), place.spent()), (1, 1));
 }
+
+/// A gate of a place, and a task of its agent that waits.
+fn with_task(place: &Place) -> (Gate, String) {
+    let mut gate = place.spawn();
+    let begun = call(&mut gate, "count", &json!({}), true);
+    gate.result(begun);
+    (gate, place.pending())
+}
+
+#[test]
+fn a_task_is_none_of_another_server_or_caller() {
+    let mut place = Place::new();
+    let (mut gate, id) = with_task(&place);
+    gate.kill();
+    let own = std::fs::read_to_string(place.path("gate.toml")).unwrap();
+    std::fs::write(place.path("gate.toml"), own.replace("\"counting\"", "\"other\"")).unwrap();
+    place.approve(&id);
+    let unknown = |gate: &mut Gate| {
+        for method in ["tasks/get", "tasks/update", "tasks/cancel"] {
+            assert_eq!(task(gate, method, &id)["error"]["code"], -32602, "{method}");
+        }
+    };
+    let mut gate = place.spawn();
+    unknown(&mut gate);
+    gate.kill();
+    std::fs::write(place.path("gate.toml"), own).unwrap();
+    let agent = std::mem::take(&mut place.agent);
+    place.agent = place.program.token("other-bot", "agent,developer");
+    let mut gate = place.spawn();
+    unknown(&mut gate);
+    gate.kill();
+    assert!(place.calls().is_empty());
+    place.agent = agent;
+    let mut gate = place.spawn();
+    comes_to(&place, &mut gate, &id, "completed");
+    assert_eq!((place.calls().len(), place.spent()), (1, 1));
+}
+
+#[test]
+fn a_task_that_is_asked_for_otherwise_by_now_is_not_run() {
+    let place = Place::new();
+    let (mut gate, id) = with_task(&place);
+    gate.kill();
+    place.approve(&id);
+    // It was one approval; now it would be two.
+    std::fs::write(place.path("gate.toml"), "server = \"counting\"").unwrap();
+    let mut gate = place.spawn();
+    let ended = comes_to(&place, &mut gate, &id, "completed");
+    assert_eq!(refused(&ended["result"]), "tool_changed");
+    assert_eq!(task(&mut gate, "tasks/get", &id)["result"]["result"], ended["result"]);
+    place.comes_to(&id, "cancelled");
+    assert!(place.calls().is_empty());
+}
+
+#[test]
+fn a_task_that_is_cancelled_once_it_is_approved_is_not_run() {
+    let place = Place::new();
+    // No gate works on it.
+    let (mut gate, id) = with_task(&place);
+    gate.kill();
+    place.approve(&id);
+    let mut gate = place.spawn();
+    assert_eq!(task(&mut gate, "tasks/cancel", &id)["result"]["resultType"], "complete");
+    comes_to(&place, &mut gate, &id, "cancelled");
+    assert_eq!(place.request(&id)["status"], "cancelled");
+    gate.kill();
+    // One does, and is about to start it.
+    let (mut gate, id) = with_task(&place);
+    place.behave(&json!({ "list_delay": 1 }));
+    place.approve_until_looked_at(&id);
+    assert_eq!(task(&mut gate, "tasks/cancel", &id)["result"]["resultType"], "complete");
+    comes_to(&place, &mut gate, &id, "cancelled");
+    place.behave(&json!({}));
+    assert_eq!(place.request(&id)["status"], "cancelled");
+    // Another one does.
+    let (_gate, id) = with_task(&place);
+    let mut other = place.spawn();
+    assert_eq!(task(&mut other, "tasks/cancel", &id)["result"]["resultType"], "complete");
+    place.comes_to(&id, "cancelled");
+    assert!(place.calls().is_empty());
+}
+
+#[test]
+fn the_same_call_is_another_one_once_the_result_of_its_task_is_fetched() {
+    let place = Place::new();
+    let (mut gate, id) = with_task(&place);
+    place.approve(&id);
+    place.comes_to(&id, "executed");
+    place.until(|| {
+        std::fs::read_to_string(place.path(&format!("state/tasks/{id}.json"))).unwrap().contains("\"ended\"")
+    });
+    // Not fetched yet: the same call gets the result.
+    let again = call(&mut gate, "count", &json!({}), true);
+    assert_eq!(counted(&gate.result(again))["count"], 1);
+    comes_to(&place, &mut gate, &id, "completed");
+    let again = call(&mut gate, "count", &json!({}), true);
+    let another = gate.result(again);
+    assert_eq!(another["resultType"], "task", "{another}");
+    assert_ne!(another["taskId"], json!(id));
+    // By a gate that was started since, too.
+    let id = place.pending();
+    place.approve(&id);
+    place.comes_to(&id, "executed");
+    gate.kill();
+    let mut gate = place.spawn();
+    comes_to(&place, &mut gate, &id, "completed");
+    let again = call(&mut gate, "count", &json!({}), true);
+    assert_eq!(gate.result(again)["resultType"], "task");
+    assert_eq!(place.calls().len(), 2);
+}
+
+#[test]
+fn a_task_has_no_caller_who_could_leave() {
+    let place = Place::with("linger_seconds = 1");
+    let (mut gate, id) = with_task(&place);
+    for signal in ["KILL", "TERM"] {
+        gate.signal(signal);
+        gate.wait();
+        std::thread::sleep(std::time::Duration::from_millis(1_200));
+        gate = place.spawn();
+        task(&mut gate, "tasks/get", &id);
+    }
+    assert_eq!(place.request(&id)["status"], "pending");
+    place.approve(&id);
+    comes_to(&place, &mut gate, &id, "completed");
+}

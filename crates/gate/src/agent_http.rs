@@ -8,6 +8,7 @@ use crate::gate::Gate;
 use crate::message::{Answer, INVALID_REQUEST, MAX_BYTES, Message, Request, Response};
 use crate::meta::{self, PROTOCOL_VERSION};
 use crate::notes::note;
+use crate::outbox::{Inbox, Outbox, outbox};
 use crate::source::Source;
 use crate::sse::{KEEP_ALIVE, event};
 use crate::upstream_http::{decoded, named};
@@ -29,7 +30,6 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -62,7 +62,7 @@ pub struct AgentServer {
 struct Session {
     conversation: Arc<Conversation>,
     /// What belongs to no request, until the agent listens.
-    unassociated: Mutex<Option<UnboundedReceiver<Message>>>,
+    unassociated: Mutex<Option<Inbox>>,
     used: Mutex<Instant>,
 }
 
@@ -105,7 +105,7 @@ impl AgentServer {
         if self.sessions().len() >= MAX_SESSIONS {
             return Err(Box::new(refusal(StatusCode::SERVICE_UNAVAILABLE, "there are too many sessions")));
         }
-        let (agent, unassociated) = unbounded_channel();
+        let (agent, unassociated) = outbox();
         let (gate, shared) = (Arc::clone(&self.gate), Arc::clone(&self.shared));
         let conversation = Conversation::open(gate, shared, &self.source, agent, false).map_err(|error| {
             note(&format!("the server cannot be started: {error}"));
@@ -140,7 +140,7 @@ impl AgentServer {
             return Ok(Arc::clone(conversation));
         }
         let (gate, shared) = (Arc::clone(&self.gate), Arc::clone(&self.shared));
-        let opened = Conversation::open(gate, shared, &self.source, unbounded_channel().0, true);
+        let opened = Conversation::open(gate, shared, &self.source, Outbox::closed_one(), true);
         let opened = opened.map_err(|error| {
             note(&format!("the server cannot be started: {error}"));
             refusal(StatusCode::BAD_GATEWAY, "the server cannot be started")
@@ -213,10 +213,10 @@ async fn posted(State(server): State<Arc<AgentServer>>, uri: Uri, headers: Heade
         Err(refusal) => return refusal,
     };
     let Message::Request(_) = message else {
-        conversation.receive(message, &unbounded_channel().0).await;
+        conversation.receive(message, &Outbox::closed_one()).await;
         return StatusCode::ACCEPTED.into_response();
     };
-    let (reply, messages) = unbounded_channel();
+    let (reply, messages) = outbox();
     conversation.receive(message, &reply).await;
     drop(reply);
     let mut response = answered(messages).await;
@@ -308,23 +308,23 @@ async fn deleted(State(server): State<Arc<AgentServer>>, headers: HeaderMap) -> 
 
 /// Where the messages of a stream come from.
 trait Messages: Send + 'static {
-    fn receiver(&mut self) -> Option<&mut UnboundedReceiver<Message>>;
+    fn receiver(&mut self) -> Option<&mut Inbox>;
 }
 
-impl Messages for UnboundedReceiver<Message> {
-    fn receiver(&mut self) -> Option<&mut UnboundedReceiver<Message>> {
+impl Messages for Inbox {
+    fn receiver(&mut self) -> Option<&mut Inbox> {
         Some(self)
     }
 }
 
 /// A stream of what belongs to no request; what the agent has not heard when it closes the stream, the next one has.
 struct Listening {
-    messages: Option<UnboundedReceiver<Message>>,
+    messages: Option<Inbox>,
     session: Arc<Session>,
 }
 
 impl Messages for Listening {
-    fn receiver(&mut self) -> Option<&mut UnboundedReceiver<Message>> {
+    fn receiver(&mut self) -> Option<&mut Inbox> {
         self.messages.as_mut()
     }
 }
@@ -336,8 +336,8 @@ impl Drop for Listening {
 }
 
 /// The answer to a request: as JSON if it comes soon and alone, else as a stream that ends with it.
-async fn answered(mut messages: UnboundedReceiver<Message>) -> Reply {
-    match timeout(SOON, messages.recv()).await {
+async fn answered(mut messages: Inbox) -> Reply {
+    match timeout(SOON, messages.next()).await {
         Ok(Some(answer @ Message::Response(_))) => json(StatusCode::OK, &answer),
         Ok(Some(message)) => streamed(event(&message), messages),
         Ok(None) => refusal(StatusCode::BAD_GATEWAY, "there is no answer"),
@@ -354,7 +354,7 @@ fn streamed(first: Vec<u8>, messages: impl Messages) -> Reply {
         if is_over {
             return None;
         }
-        let message = timeout(QUIET, Messages::receiver(&mut messages)?.recv()).await;
+        let message = timeout(QUIET, Messages::receiver(&mut messages)?.next()).await;
         match message {
             Ok(Some(message)) => {
                 let is_over = matches!(message, Message::Response(_));

@@ -4,13 +4,14 @@ use crate::child::read_lines;
 use crate::conversation::{Conversation, Shared};
 use crate::gate::Gate;
 use crate::message::Message;
+use crate::outbox::{Inbox, outbox};
 use crate::source::Source;
 use crate::waiting::becomes_true;
 use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc::{Receiver, UnboundedReceiver, channel, unbounded_channel};
+use tokio::sync::mpsc::{Receiver, channel};
 use tokio::sync::watch;
 
 /// How many lines are read ahead.
@@ -19,7 +20,7 @@ const READ_AHEAD: usize = 64;
 /// How a conversation has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// The agent has closed stdin, or reads stdout no more.
+    /// The agent has closed stdin, or does not read stdout (any more).
     Closed,
     /// The server has ended.
     UpstreamEnded,
@@ -52,7 +53,7 @@ pub async fn run(
     shared: Arc<Shared>,
     source: &Source,
 ) -> io::Result<(End, Arc<Conversation>, Writer)> {
-    let (agent, messages) = unbounded_channel();
+    let (agent, messages) = outbox();
     let conversation = Conversation::open(Arc::clone(gate), shared, source, agent.clone(), false)?;
     let writer = write_in_background(messages)?;
     let mut lines = read_in_background()?;
@@ -62,8 +63,7 @@ pub async fn run(
             line = lines.recv() => match line {
                 Some(line) => match Message::of_agent(&line) {
                     Ok(message) => conversation.receive(message, &agent).await,
-                    // The writer ends with this program.
-                    Err(error) => drop(agent.send(error.response())),
+                    Err(error) => agent.answer(error.response()),
                 },
                 None => break End::Closed,
             },
@@ -90,7 +90,7 @@ fn read_in_background() -> io::Result<Receiver<Vec<u8>>> {
     Ok(lines)
 }
 
-fn write_in_background(mut messages: UnboundedReceiver<Message>) -> io::Result<Writer> {
+fn write_in_background(mut messages: Inbox) -> io::Result<Writer> {
     let (closing, closed) = watch::channel(false);
     let runtime = Handle::current();
     let write = move || {
@@ -98,7 +98,7 @@ fn write_in_background(mut messages: UnboundedReceiver<Message>) -> io::Result<W
             let next = runtime.block_on(async {
                 tokio::select! {
                     biased;
-                    message = messages.recv() => message,
+                    message = messages.next() => message,
                     () = becomes_true(closed.clone()) => None,
                 }
             });

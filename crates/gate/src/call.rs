@@ -104,6 +104,23 @@ pub async fn prepare(
     Ok(Prepared { call, target, meta })
 }
 
+/// Why a call cannot be put as what is asked for. One that has begun, and whose server waits for an answer, still has begun.
+pub fn unprepared(gate: &Gate, wanted: &Wanted, notice: Notice) -> Notice {
+    let name = wanted.input.as_ref().and_then(|input| input.state.as_ref()?.as_str());
+    if !name.is_some_and(|name| gate.continuations.has(name)) {
+        return notice;
+    }
+    let message = format!(
+        "the tool has begun, and waits for the answer, which was not forwarded: the server does not describe it now as before ({})",
+        notice.code
+    );
+    Notice::new(
+        &notice.code,
+        &message,
+        "answer again soon: what is not answered in time has an unknown outcome",
+    )
+}
+
 /// Asks for a call, unless it goes on with one that there is.
 pub async fn ask(gate: &Arc<Gate>, wanted: &Wanted, prepared: &Prepared, caller: &Caller) -> Asked {
     let form = prepared.target.form;
@@ -157,7 +174,7 @@ pub async fn hold(
             let params = json!({ "progressToken": token, "progress": told, "message": message });
             let method = "notifications/progress".to_owned();
             // A caller that is gone is found by what waits.
-            let _ = agent.send(Message::Notification(Notification { method, params: Some(params) }));
+            let _ = agent.offer(Message::Notification(Notification { method, params: Some(params) }));
         }
     };
     let stop = gate.stop.subscribe();
@@ -169,7 +186,8 @@ pub async fn hold(
             }
             drop(under_way);
             let aside = caller.aside.after_progress(progress.load(Ordering::Relaxed));
-            return start(gate, wanted, prepared, (&aside, &caller.gone), waiting, was_pending).await;
+            let caller = (&aside, &caller.gone);
+            return start(gate, wanted, prepared, caller, (waiting, calls), was_pending).await;
         }
         Waited::Decided(waiting) => waiting.notice(),
         Waited::Held(waiting) => {
@@ -204,13 +222,27 @@ async fn start(
     wanted: &Wanted,
     prepared: Prepared,
     (aside, gone): (&Aside, &Gone),
-    waiting: Box<WaitingCall>,
+    (waiting, calls): (Box<WaitingCall>, ToolCalls),
     was_pending: bool,
 ) -> Option<Answer> {
     let form = prepared.target.form;
-    if was_pending && let Err(notice) = is_unchanged(gate, wanted, &prepared).await {
-        let notice = Notice { request_id: Some(waiting.request().request_id.clone()), ..notice };
-        return Some(refused(wanted, &notice, form));
+    if was_pending {
+        let under_way = gate.busy.begin();
+        let unchanged = tokio::select! {
+            unchanged = is_unchanged(gate, wanted, &prepared) => unchanged,
+            () = gone.wait() => Ok(()),
+        };
+        // Right before the approval is spent: the server may have taken its time.
+        if gone.is_gone() {
+            leave(gate, calls, waiting);
+            return None;
+        }
+        if let Err(notice) = unchanged {
+            let notice = Notice { request_id: Some(waiting.request().request_id.clone()), ..notice };
+            leave(gate, calls, waiting);
+            return Some(refused(wanted, &notice, form));
+        }
+        drop(under_way);
     }
     let identity = identity(&prepared.call);
     let (running, run) = gate.runs.begin(&identity);

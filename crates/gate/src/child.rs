@@ -6,12 +6,12 @@
 use crate::exchange::{Aside, UpstreamError};
 use crate::message::{Answer, MAX_BYTES, Message, Notification, Request};
 use crate::meta::SUBSCRIPTION_ID;
+use crate::outbox::{Inbox, Outbox, Untaken, outbox};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{self, Command, Stdio};
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
@@ -39,7 +39,7 @@ struct Shared {
 struct State {
     next: u64,
     under_way: HashMap<u64, UnderWay>,
-    input: Option<Sender<Vec<u8>>>,
+    input: Option<Outbox>,
 }
 
 /// A request that the process has not answered.
@@ -67,14 +67,14 @@ impl Child {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let mut process = command.spawn()?;
         let (stdin, stdout) = (process.stdin.take(), process.stdout.take());
-        let (input, lines) = channel();
+        let (input, messages) = outbox();
         let state = State { next: 1, under_way: HashMap::new(), input: Some(input) };
         let shared =
             Arc::new(Shared { state: Mutex::new(state), unassociated, ended: watch::Sender::new(false) });
         let (writing, reading) = (Arc::clone(&shared), Arc::clone(&shared));
         spawn("gate-server-stdin", move || {
             if let Some(stdin) = stdin {
-                write_lines(stdin, &lines);
+                write_lines(stdin, messages);
             }
             writing.state().input = None;
         })?;
@@ -116,9 +116,14 @@ impl Child {
         let under_way = UnderWay { id, progress_token: token, answer, aside: aside.clone() };
         state.under_way.insert(number, under_way);
         drop(state);
-        if input.send(Message::Request(request).to_bytes()).is_err() {
+        if let Err(untaken) = input.offer(Message::Request(request)) {
             self.shared.state().under_way.remove(&number);
-            return Err(ended());
+            return Err(match untaken {
+                Untaken::Full => {
+                    UpstreamError::NotSent("the server does not read what it is sent".to_owned())
+                }
+                Untaken::Closed => ended(),
+            });
         }
         Ok(CancelOnDrop { shared: Arc::clone(&self.shared), number })
     }
@@ -128,7 +133,8 @@ impl Child {
     /// # Errors
     /// When the process has ended.
     pub fn send(&self, message: &Message) -> Result<(), UpstreamError> {
-        self.shared.send(message).ok_or_else(|| UpstreamError::NotSent("the server has ended".to_owned()))
+        let taken = self.shared.send(message.clone());
+        taken.map_err(|_| UpstreamError::NotSent("the server has ended, or does not read".to_owned()))
     }
 
     /// Becomes true once the process writes no more.
@@ -177,7 +183,8 @@ impl Drop for CancelOnDrop {
             let params =
                 Some(json!({ "requestId": self.number, "reason": "the caller does not want it any more" }));
             let method = "notifications/cancelled".to_owned();
-            self.shared.send(&Message::Notification(Notification { method, params }));
+            // A server that does not read is not told.
+            let _ = self.shared.send(Message::Notification(Notification { method, params }));
         }
     }
 }
@@ -187,9 +194,15 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn send(&self, message: &Message) -> Option<()> {
-        let input = self.state().input.clone()?;
-        input.send(message.to_bytes()).ok()
+    fn send(&self, message: Message) -> Result<(), Untaken> {
+        let is_answer = matches!(message, Message::Response(_));
+        let input = self.state().input.clone().ok_or(Untaken::Closed)?;
+        let taken = input.offer(message);
+        // A server that asks, and does not read what it is answered, is of no use any more.
+        if is_answer && taken == Err(Untaken::Full) {
+            self.end();
+        }
+        taken
     }
 
     /// What the process has written. What is no message concerns no request.
@@ -245,8 +258,9 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
 }
 
 /// Writes lines until there are no more, or they are not read.
-fn write_lines(mut stdin: process::ChildStdin, lines: &Receiver<Vec<u8>>) {
-    for mut line in lines {
+fn write_lines(mut stdin: process::ChildStdin, mut messages: Inbox) {
+    while let Some(message) = messages.blocking_next() {
+        let mut line = message.to_bytes();
         line.push(b'\n');
         if stdin.write_all(&line).and_then(|()| stdin.flush()).is_err() {
             return;

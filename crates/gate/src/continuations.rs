@@ -36,6 +36,11 @@ impl Continuations {
         name
     }
 
+    /// Whether a call waits by this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.waiting().contains_key(name)
+    }
+
     /// Takes a call, if the same is asked for.
     pub fn take(&self, name: &str, identity: &str) -> Option<Continuation> {
         let mut waiting = self.waiting();

@@ -12,6 +12,7 @@ use crate::message::{
 use crate::meta::{self, CLIENT_CAPABILITIES, MODE, PROTOCOL_VERSION};
 use crate::notes::note;
 use crate::observe;
+use crate::outbox::{Inbox, Outbox, outbox};
 use crate::source::Source;
 use crate::tasks::{self, Tasks};
 use crate::upstream::Upstream;
@@ -22,7 +23,6 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
 /// Requests that pass: what reads, lists, completes and negotiates. What is not known here could have an effect.
@@ -77,10 +77,10 @@ impl Conversation {
         gate: Arc<Gate>,
         shared: Arc<Shared>,
         source: &Source,
-        agent: UnboundedSender<Message>,
+        agent: Outbox,
         is_shared: bool,
     ) -> io::Result<Arc<Self>> {
-        let (back, refusals) = unbounded_channel();
+        let (back, refusals) = outbox();
         let aside = Aside::new(agent, back, gate.configuration.allowed());
         let upstream = source.open(aside.clone())?;
         tokio::spawn(send_back(upstream.clone(), refusals));
@@ -110,12 +110,16 @@ impl Conversation {
     }
 
     /// Takes a message of the agent; its answer, and what comes before, goes to `reply`.
-    pub async fn receive(self: &Arc<Self>, message: Message, reply: &UnboundedSender<Message>) {
+    pub async fn receive(self: &Arc<Self>, message: Message, reply: &Outbox) {
         match message {
             Message::Request(request) => self.begin(request, reply.clone()),
             Message::Notification(notification) => self.notified(notification).await,
-            // An answer to what the server has asked.
-            response @ Message::Response(_) => self.send(response).await,
+            // What no server has asked, or what is answered already, concerns none.
+            Message::Response(response) => {
+                if self.aside.questions().close(&response.id) {
+                    self.send(Message::Response(response)).await;
+                }
+            }
         }
     }
 
@@ -149,7 +153,7 @@ impl Conversation {
     }
 
     /// Answers a request in a task of its own: one that waits holds up no other.
-    fn begin(self: &Arc<Self>, request: Request, reply: UnboundedSender<Message>) {
+    fn begin(self: &Arc<Self>, request: Request, reply: Outbox) {
         let (left, gone) = watch::channel(false);
         let key = match self.is_shared {
             // The closed connection says that the agent is gone.
@@ -160,7 +164,7 @@ impl Conversation {
         if !self.is_shared && under_way.contains_key(&key) {
             drop(under_way);
             let answer = Answer::error(INVALID_REQUEST, "a request with this id is under way");
-            let _ = reply.send(Message::Response(Response { id: request.id, answer }));
+            reply.answer(Message::Response(Response { id: request.id, answer }));
             return;
         }
         under_way.insert(key.clone(), left);
@@ -172,19 +176,14 @@ impl Conversation {
             let answer = conversation.answer(request, &reply, gone).await;
             if let Some(answer) = answer {
                 // An agent that is gone hears nothing.
-                let _ = reply.send(Message::Response(Response { id, answer }));
+                reply.answer(Message::Response(Response { id, answer }));
             }
             conversation.under_way().remove(&key);
         });
     }
 
     /// The answer; nothing if the agent is gone first.
-    async fn answer(
-        self: &Arc<Self>,
-        mut request: Request,
-        reply: &UnboundedSender<Message>,
-        gone: Gone,
-    ) -> Option<Answer> {
+    async fn answer(self: &Arc<Self>, mut request: Request, reply: &Outbox, gone: Gone) -> Option<Answer> {
         let aside = self.aside.to(reply.clone());
         let params = request.params.as_ref();
         let is_gated_read = request.method == "resources/read" && self.gate.configuration.gate_resources;
@@ -192,10 +191,8 @@ impl Conversation {
             "tools/call" => return self.call(request, aside, gone).await,
             "resources/read" if is_gated_read => return self.call(request, aside, gone).await,
             "tasks/get" => return Some(self.shared.tasks.get(&self.gate, &self.upstream, params).await),
-            "tasks/cancel" => {
-                return Some(self.shared.tasks.cancel(&self.gate, &self.upstream, params).await);
-            }
-            "tasks/update" => return Some(self.shared.tasks.update(&self.gate, params)),
+            "tasks/cancel" => return Some(self.shared.tasks.cancel(&self.gate, params).await),
+            "tasks/update" => return Some(self.shared.tasks.update(&self.gate, params).await),
             method if PASSING.contains(&method) || PASSING_TOO.contains(&method) || self.passes(method) => {}
             _ => return Some(Answer::error(METHOD_NOT_FOUND, "this method does not pass the gate")),
         }
@@ -252,15 +249,22 @@ impl Conversation {
         if self.gate.configuration.mode == Mode::Observe {
             return observe::call(&self.gate, &self.upstream, &wanted, &caller).await;
         }
-        let prepared = match call::prepare(&self.gate, &self.upstream, &wanted, form).await {
+        let prepared = tokio::select! {
+            prepared = call::prepare(&self.gate, &self.upstream, &wanted, form) => prepared,
+            () = caller.gone.wait() => return None,
+        };
+        let prepared = match prepared {
             Ok(prepared) => prepared,
-            Err((notice, form)) => return Some(call::refused(&wanted, &notice, form)),
+            Err((notice, form)) => {
+                let notice = call::unprepared(&self.gate, &wanted, notice);
+                return Some(call::refused(&wanted, &notice, form));
+            }
         };
         let _held = self.gate.holding.hold(&identity(&prepared.call), &caller.gone).await;
         match call::ask(&self.gate, &wanted, &prepared, &caller).await {
             Asked::Answer(answer) => answer,
-            Asked::Waiting(waiting, _) if tasks::is_wanted(&caller, &wanted, &waiting) => {
-                Some(self.shared.tasks.create(&self.gate, &wanted, prepared, waiting).await)
+            Asked::Waiting(waiting, calls) if tasks::is_wanted(&caller, &wanted, &waiting) => {
+                Some(self.shared.tasks.create(&self.gate, &wanted, prepared, (waiting, calls)).await)
             }
             Asked::Waiting(waiting, calls) => {
                 call::hold(&self.gate, &wanted, prepared, &caller, (waiting, calls)).await
@@ -270,8 +274,8 @@ impl Conversation {
 }
 
 /// Sends a server the refusals of what it has asked.
-async fn send_back(upstream: Upstream, mut refusals: UnboundedReceiver<Message>) {
-    while let Some(refusal) = refusals.recv().await {
+async fn send_back(upstream: Upstream, mut refusals: Inbox) {
+    while let Some(refusal) = refusals.next().await {
         // A server that is gone asks no more.
         let _ = upstream.send(refusal).await;
     }

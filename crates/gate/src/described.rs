@@ -4,8 +4,8 @@ use crate::definition::Definition;
 use crate::execution::blocking;
 use crate::gate::Gate;
 use crate::meta;
-use crate::notes::note;
-use crate::pins::Pinned;
+use crate::notes::{named, note};
+use crate::pins::{MAX_PINNED, Pinned};
 use crate::upstream::Upstream;
 use countersign_agents::notice::Notice;
 use serde_json::{Map, Value};
@@ -25,12 +25,12 @@ pub async fn tool(
         let message = format!("{error}; nothing was run");
         Notice::new("upstream_unreachable", &message, "call again once the server answers")
     })?;
-    let mut named = tools.into_iter().filter(|tool| tool.name == name);
-    let Some(tool) = named.next() else {
+    let mut same = tools.into_iter().filter(|tool| tool.name == name);
+    let Some(tool) = same.next() else {
         let message = format!("the server {} has no tool {name}", gate.configuration.server);
         return Err(Notice::new("tool_unknown", &message, "list the tools"));
     };
-    if named.next().is_some() {
+    if same.next().is_some() {
         let message = format!("the server {} describes several tools {name}", gate.configuration.server);
         return Err(Notice::new(
             "tool_ambiguous",
@@ -40,6 +40,11 @@ pub async fn tool(
     }
     match pinned(gate, std::slice::from_ref(&tool)).await?.first() {
         Some(Pinned::Same | Pinned::New) => Ok(tool),
+        Some(Pinned::OneTooMany) => Err(Notice::new(
+            "tool_not_pinned",
+            &format!("{MAX_PINNED} tools of this server are pinned, and no more are; nothing was run"),
+            "the operator has to look into it: the server may change the names of its tools",
+        )),
         Some(Pinned::Changed) | None => Err(changed(name)),
     }
 }
@@ -59,15 +64,25 @@ pub async fn pinned(gate: &Gate, tools: &[Definition]) -> Result<Vec<Pinned>, No
                 "the operator has to look into it",
             )
         })?;
+    let mut too_many = 0;
     for (tool, found) in tools.iter().zip(&found) {
         match found {
             Pinned::Same => {}
-            Pinned::New => note(&format!("{} is pinned as it was first seen: {}", tool.name, tool.digest)),
+            Pinned::New => {
+                note(&format!("{} is pinned as it was first seen: {}", named(&tool.name), tool.digest));
+            }
+            Pinned::OneTooMany => too_many += 1,
             Pinned::Changed => note(&format!(
                 "{} is described otherwise than it is pinned, and is not called: `countersign gate accept {}` shows how",
-                tool.name, tool.name
+                named(&tool.name),
+                named(&tool.name)
             )),
         }
+    }
+    if too_many > 0 {
+        note(&format!(
+            "{too_many} tools are not pinned, and not called: {MAX_PINNED} of a server are the most"
+        ));
     }
     Ok(found)
 }

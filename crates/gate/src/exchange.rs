@@ -1,37 +1,41 @@
 //! What is said of a request that a server gets: where what belongs to it goes, and how it fails.
 
-use crate::message::{Answer, METHOD_NOT_FOUND, Message, Notification, Request, Response};
+use crate::message::{
+    Answer, INTERNAL_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, Message, Notification, Request, Response,
+};
 use crate::meta::Allowed;
+use crate::outbox::Outbox;
+use crate::questions::Questions;
 use serde_json::json;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 /// Takes what a server says to the agent while a request is under way, or about none. What a server asks without leave is
 /// refused in the agent's place.
 #[derive(Debug, Clone)]
 pub struct Aside {
     /// To the agent.
-    agent: UnboundedSender<Message>,
+    agent: Outbox,
     /// Back to the server.
-    server: UnboundedSender<Message>,
+    server: Outbox,
     allowed: Allowed,
+    questions: Questions,
     /// How far progress has been said to be already.
     progress: u64,
 }
 
 impl Aside {
     /// One for an agent and a server.
-    pub fn new(agent: UnboundedSender<Message>, server: UnboundedSender<Message>, allowed: Allowed) -> Self {
-        Self { agent, server, allowed, progress: 0 }
+    pub fn new(agent: Outbox, server: Outbox, allowed: Allowed) -> Self {
+        Self { agent, server, allowed, questions: Questions::default(), progress: 0 }
     }
 
     /// One that hears nothing.
     pub fn deaf() -> Self {
-        Self::new(unbounded_channel().0, unbounded_channel().0, Allowed::default())
+        Self::new(Outbox::closed_one(), Outbox::closed_one(), Allowed::default())
     }
 
     /// The same server, and another way to the agent.
     #[must_use]
-    pub fn to(&self, agent: UnboundedSender<Message>) -> Self {
+    pub fn to(&self, agent: Outbox) -> Self {
         Self { agent, ..self.clone() }
     }
 
@@ -42,25 +46,42 @@ impl Aside {
     }
 
     /// Where messages to the agent go.
-    pub fn agent(&self) -> &UnboundedSender<Message> {
+    pub fn agent(&self) -> &Outbox {
         &self.agent
     }
 
-    /// Passes a message on. An agent or a server that is gone hears nothing.
+    /// What the server has asked of the agent.
+    pub fn questions(&self) -> &Questions {
+        &self.questions
+    }
+
+    /// Passes a message on. An agent or a server that is gone hears nothing; an agent that does not read misses notifications.
     pub fn pass(&self, message: Message) {
-        let _ = match message {
-            Message::Request(Request { id, method, .. }) if !self.allowed.has_method(&method) => {
-                let answer = Answer::error(
-                    METHOD_NOT_FOUND,
-                    "the gate before this server does not allow this request",
-                );
-                self.server.send(Message::Response(Response { id, answer }))
-            }
+        match message {
+            Message::Request(request) => self.ask(request),
             Message::Notification(notification) => {
-                self.agent.send(Message::Notification(self.raised(notification)))
+                let _ = self.agent.offer(Message::Notification(self.raised(notification)));
             }
-            message => self.agent.send(message),
+            // What the agent has asked is answered by the gate, to which the server answers.
+            Message::Response(_) => {}
+        }
+    }
+
+    fn ask(&self, request: Request) {
+        let id = request.id.clone();
+        let refuse = |code, reason| {
+            let answer = Answer::error(code, reason);
+            // A server that asks and does not read gets no refusals.
+            let _ = self.server.offer(Message::Response(Response { id: id.clone(), answer }));
         };
+        if !self.allowed.has_method(&request.method) {
+            refuse(METHOD_NOT_FOUND, "the gate before this server does not allow this request");
+        } else if !self.questions.ask(&id) {
+            refuse(INVALID_REQUEST, "a request with this id is under way, or too many are");
+        } else if self.agent.offer(Message::Request(request)).is_err() {
+            self.questions.close(&id);
+            refuse(INTERNAL_ERROR, "no agent takes this request now");
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! was approved. Once it may have reached the server, it is never forwarded again.
 
 use crate::answers::{self, Form};
+use crate::approvals::as_gate;
 use crate::busy::Busy;
 use crate::exchange::{Aside, UpstreamError};
 use crate::message::{Answer, Request};
@@ -63,6 +64,8 @@ pub enum Step {
 pub struct Execution {
     running: RunningCall,
     target: Target,
+    /// Whether the server has had a part of it: nothing says then that nothing was run.
+    was_forwarded: bool,
     _heartbeat: Heartbeat,
 }
 
@@ -83,9 +86,10 @@ impl Execution {
     /// # Errors
     /// Why nothing is run.
     pub async fn begin(waiting: Box<WaitingCall>, target: Target) -> Result<Self, Notice> {
-        let running = blocking(move || waiting.start()).await?.map_err(|error| error.notice())?;
+        let running = blocking(move || waiting.start()).await?;
+        let running = running.map_err(|error| as_gate(error.notice(), error.is_passing()))?;
         let heartbeat = Heartbeat::start(&running);
-        Ok(Self { running, target, _heartbeat: heartbeat })
+        Ok(Self { running, target, was_forwarded: false, _heartbeat: heartbeat })
     }
 
     /// The request for approval.
@@ -121,6 +125,11 @@ impl Execution {
         let upstream = self.target.upstream.clone();
         match upstream.request(request, &headers, aside).await {
             Ok(answer) => self.answered(answer, keeps).await,
+            Err(UpstreamError::NotSent(reason)) if self.was_forwarded => {
+                let detail =
+                    format!("it has begun, and the agent's answer did not reach the server: {reason}");
+                Step::Ended(self.lost(&detail).await)
+            }
             Err(UpstreamError::NotSent(reason)) => {
                 let notice = Notice::new(
                     "upstream_unreachable",
@@ -142,7 +151,7 @@ impl Execution {
         };
         match (kind.as_str(), answer) {
             ("input_required", Answer::Result(result)) => match unwanted(&result, self.target.allowed) {
-                None => Step::Asks(result, Box::new(self)),
+                None => Step::Asks(result, Box::new(Self { was_forwarded: true, ..self })),
                 Some(method) => {
                     let message = format!("the tool asks for {method}, which the gate does not allow it");
                     let notice = Notice::new(
@@ -164,7 +173,7 @@ impl Execution {
     /// kept is reported first, so that a retry finds it and no call that still is in other hands.
     async fn finished(self, answer: Answer, keeps: impl Fn() -> bool + Send + 'static) -> Answer {
         let id = self.request_id().to_owned();
-        let Self { running, target, _heartbeat: heartbeat } = self;
+        let Self { running, target, _heartbeat: heartbeat, .. } = self;
         drop(heartbeat);
         let named = answers::with_request_id(answer.clone(), &id);
         let kept = named.to_value();

@@ -6,7 +6,9 @@ use crate::definition::Definition;
 use crate::described;
 use crate::execution::blocking;
 use crate::gate::Gate;
+use crate::notes::note;
 use crate::pins::Pinned;
+use crate::upstream::{MAX_LIST_BYTES, length};
 use crate::wanted::{Subject, Wanted};
 use countersign_api::problem::Code;
 use countersign_tool_calls::ToolCall;
@@ -39,6 +41,12 @@ impl Visible {
 
 /// Takes from a page of a list what the agent is not to see.
 pub async fn reduce(gate: &Arc<Gate>, visible: &Visible, page: &mut Value) {
+    if length(page) > MAX_LIST_BYTES {
+        // Pinning it would fill the disk.
+        *page = json!({ "tools": [] });
+        note(&format!("a list of tools with more than {MAX_LIST_BYTES} bytes is not passed on"));
+        return;
+    }
     let Some(listed) = page.get_mut("tools").and_then(Value::as_array_mut) else { return };
     let tools: Vec<_> = listed.iter().filter_map(Definition::of).collect();
     // What cannot be compared is refused when it is called.
@@ -49,7 +57,8 @@ pub async fn reduce(gate: &Arc<Gate>, visible: &Visible, page: &mut Value) {
     let mut hidden = HashSet::new();
     for (tool, pinned) in tools.iter().zip(pinned) {
         let is_twice = tools.iter().filter(|other| other.name == tool.name).count() > 1;
-        if is_twice || pinned == Pinned::Changed || !may_be_asked_for(gate, visible, tool).await {
+        let is_pinned = matches!(pinned, Pinned::Same | Pinned::New);
+        if is_twice || !is_pinned || !may_be_asked_for(gate, visible, tool).await {
             hidden.insert(tool.name.clone());
         }
     }

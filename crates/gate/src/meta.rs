@@ -24,6 +24,8 @@ pub const JUSTIFICATION: &str = "countersign/justification";
 /// Of a call: the ticket it belongs to.
 pub const TICKET: &str = "countersign/ticket";
 
+/// The prefix of the gate's own keys.
+const OWN: &str = "countersign/";
 /// The prefix of the protocol's own keys.
 const PROTOCOL: &str = "io.modelcontextprotocol/";
 /// Keys of the protocol, and of W3C Trace Context, that have no prefix.
@@ -100,12 +102,35 @@ pub fn of_own_request(meta: Option<&Map<String, Value>>, allowed: Allowed) -> Op
     (own != json!({})).then_some(own)
 }
 
-/// Adds to the `_meta` of a result.
+/// Adds to the `_meta` of a result. One that is no object is none.
 pub fn add(result: &mut Value, key: &str, value: Value) {
     let Some(members) = result.as_object_mut() else { return };
-    let meta = members.entry("_meta").or_insert_with(|| json!({}));
-    if let Some(meta) = meta.as_object_mut() {
-        meta.insert(key.to_owned(), value);
+    insert(members.entry("_meta").or_insert_with(|| json!({})), key, value);
+}
+
+/// Adds to the data of an error, which has no `_meta`. What is there and is no object stays as a member of it.
+pub fn add_to_error(error: &mut Value, key: &str, value: Value) {
+    let Some(members) = error.as_object_mut() else { return };
+    let data = members.entry("data").or_insert_with(|| json!({}));
+    if !data.is_object() {
+        *data = json!({ "data": data.take() });
+    }
+    insert(data, key, value);
+}
+
+fn insert(place: &mut Value, key: &str, value: Value) {
+    if !place.is_object() {
+        *place = json!({});
+    }
+    if let Some(members) = place.as_object_mut() {
+        members.insert(key.to_owned(), value);
+    }
+}
+
+/// Takes out what only the gate says.
+pub fn strip(value: Option<&mut Value>) {
+    if let Some(members) = value.and_then(Value::as_object_mut) {
+        members.retain(|key, _| !key.starts_with(OWN));
     }
 }
 

@@ -45,10 +45,14 @@ pub async fn call(gate: &Arc<Gate>, upstream: &Upstream, wanted: &Wanted, caller
     };
     let mut answer = answer.unwrap_or_else(|error| Answer::error(INTERNAL_ERROR, &error.to_string()));
     let demand = tokio::time::timeout(PATIENCE, looking).await;
-    if let Answer::Result(result) = &mut answer {
-        meta::add(result, MODE, json!("observe"));
-        if let Ok(Ok(demand)) = demand {
-            meta::add(result, OBSERVED, json!(demand));
+    let mut said = vec![(MODE, json!("observe"))];
+    if let Ok(Ok(demand)) = demand {
+        said.push((OBSERVED, json!(demand)));
+    }
+    for (key, value) in said {
+        match &mut answer {
+            Answer::Result(result) => meta::add(result, key, value),
+            Answer::Error(error) => meta::add_to_error(error, key, value),
         }
     }
     Some(answer)

@@ -1,6 +1,7 @@
 //! What a gate records that only looks on: a line of JSON for each call, without its arguments.
 
 use crate::configuration::Configuration;
+use crate::notes::named;
 use countersign_api::wire::SimulateBody;
 use countersign_app::host::Clock as _;
 use countersign_system::private_file::{self};
@@ -56,7 +57,7 @@ impl Demand {
             version: VERSION,
             at: SystemHost::default().now().to_string(),
             server: configuration.server.clone(),
-            tool: tool.to_owned(),
+            tool: named(tool),
             operation: operation.map(str::to_owned),
             permitted: None,
             refusals: Vec::new(),

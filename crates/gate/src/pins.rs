@@ -12,6 +12,10 @@ use std::path::{Path, PathBuf};
 
 /// The version of the file.
 const VERSION: u32 = 1;
+/// The most tools that are pinned of one server.
+pub const MAX_PINNED: usize = 1_000;
+/// The longest file, in bytes.
+const MAX_FILE_BYTES: usize = 16 * 1024 * 1024;
 
 /// The file, for one server.
 #[derive(Debug, Clone)]
@@ -29,6 +33,8 @@ pub enum Pinned {
     New,
     /// It is described otherwise.
     Changed,
+    /// It was not known before, and no more tools of its server are pinned.
+    OneTooMany,
 }
 
 /// A description of a tool in the file.
@@ -84,6 +90,12 @@ pub enum PinsError {
         /// The file.
         path: PathBuf,
     },
+    /// Descriptions are longer than any file is written.
+    #[error("{}: descriptions of tools are too long: {MAX_FILE_BYTES} bytes are the most", shown(path))]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+    },
     /// There is no such tool in it, or nothing to accept of it.
     #[error("{}", escaped_line(reason))]
     NothingToAccept {
@@ -120,7 +132,7 @@ impl Pins {
     /// When the file cannot be read or written: no tool is to be called then.
     pub fn compare(&self, tools: &[&Definition]) -> Result<Vec<Pinned>, PinsError> {
         let known = self.read()?;
-        let found: Vec<_> = tools.iter().map(|tool| found(known.get(&tool.name), tool)).collect();
+        let found: Vec<_> = tools.iter().map(|tool| found(&known, tool)).collect();
         if found.iter().all(|(_, is_written)| *is_written) {
             return Ok(found.into_iter().map(|(pinned, _)| pinned).collect());
         }
@@ -186,14 +198,18 @@ impl Pins {
         let changed = change(document.servers.entry(self.server.clone()).or_default())?;
         let io = |error| PinsError::Io { path: self.path.clone(), error };
         let text = serde_json::to_vec_pretty(&document).map_err(|error| io(error.into()))?;
+        if text.len() > MAX_FILE_BYTES {
+            return Err(PinsError::TooLong { path: self.path.clone() });
+        }
         private_file::write(&self.path, &text).map_err(io)?;
         Ok(changed)
     }
 }
 
 /// What is known of a tool, and whether the file says so already.
-fn found(known: Option<&PinnedTool>, tool: &Definition) -> (Pinned, bool) {
-    match known {
+fn found(known: &BTreeMap<String, PinnedTool>, tool: &Definition) -> (Pinned, bool) {
+    match known.get(&tool.name) {
+        None if known.len() >= MAX_PINNED => (Pinned::OneTooMany, true),
         None => (Pinned::New, false),
         Some(known) if known.pinned.digest == tool.digest => (Pinned::Same, known.offered.is_none()),
         Some(known) => {
@@ -204,8 +220,9 @@ fn found(known: Option<&PinnedTool>, tool: &Definition) -> (Pinned, bool) {
 
 /// The same, written into what is known.
 fn found_in(known: &mut BTreeMap<String, PinnedTool>, tool: &Definition) -> (Pinned, bool) {
-    let (pinned, is_written) = found(known.get(&tool.name), tool);
+    let (pinned, is_written) = found(known, tool);
     match (&pinned, known.get_mut(&tool.name)) {
+        (Pinned::OneTooMany, _) => {}
         (Pinned::Same, Some(entry)) => entry.offered = None,
         (Pinned::Changed, Some(entry)) => entry.offered = Some(Description::of(tool)),
         _ => {
@@ -246,6 +263,23 @@ mod tests {
         let elsewhere = Pins::new(directory.path().join("gate.lock"), "others");
         assert_eq!(elsewhere.compare(&[&third]).unwrap(), [Pinned::New]);
         assert_eq!(compare(&other), Pinned::Same);
+    }
+
+    #[test]
+    fn a_server_has_so_many_tools_and_no_more() {
+        let directory = tempfile::tempdir().unwrap();
+        let pins = Pins::new(directory.path().join("gate.lock"), "files");
+        let named = |number: usize| Definition::of(&json!({ "name": number.to_string() })).unwrap();
+        let tools: Vec<_> = (0..=MAX_PINNED).map(named).collect();
+        let found = pins.compare(&tools.iter().collect::<Vec<_>>()).unwrap();
+        assert_eq!((&found[MAX_PINNED - 1], &found[MAX_PINNED]), (&Pinned::New, &Pinned::OneTooMany));
+        assert_eq!(pins.read().unwrap().len(), MAX_PINNED);
+        assert_eq!(pins.compare(&[&tools[0]]).unwrap(), [Pinned::Same]);
+        assert_eq!(pins.compare(&[&tools[MAX_PINNED]]).unwrap(), [Pinned::OneTooMany]);
+        let long =
+            Definition::of(&json!({ "name": "0", "description": "x".repeat(MAX_FILE_BYTES) })).unwrap();
+        assert!(matches!(pins.compare(&[&long]), Err(PinsError::TooLong { .. })));
+        assert_eq!(pins.compare(&[&tools[0]]).unwrap(), [Pinned::Same]);
     }
 
     #[test]

@@ -41,6 +41,8 @@ const REPORTING: Duration = Duration::from_secs(2);
 
 /// How long an agent may take to read its last answers.
 const WRITING: Duration = Duration::from_secs(1);
+/// How often it is looked through what earlier callers have left.
+const SETTLING: Duration = Duration::from_secs(60);
 /// How often it is looked whether all is answered.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -134,6 +136,7 @@ async fn serve(options: Options, announce: impl FnOnce(SocketAddr)) -> Result<()
         configuration,
     });
     open(&gate).await?;
+    settle_regularly(&gate);
     let listener = match listen {
         Some(address) => {
             let listener =
@@ -153,19 +156,19 @@ async fn serve(options: Options, announce: impl FnOnce(SocketAddr)) -> Result<()
     let mut written = None;
     let (end, conversations) = match listener {
         Some((listener, address)) => {
-            let server = AgentServer::new(Arc::clone(&gate), shared, source, address);
+            let server = AgentServer::new(Arc::clone(&gate), Arc::clone(&shared), source, address);
             announce(address);
             Arc::clone(&server).serve(listener).await.map_err(|error| GateError::Listen(address, error))?;
             (End::Stopped, server.conversations().await)
         }
         None => {
             let (end, conversation, writer) =
-                agent_stdio::run(&gate, shared, &source).await.map_err(GateError::Start)?;
+                agent_stdio::run(&gate, Arc::clone(&shared), &source).await.map_err(GateError::Start)?;
             written = Some(writer);
             (end, vec![conversation])
         }
     };
-    finish(&gate, end, &conversations).await;
+    finish(&gate, &shared, end, &conversations).await;
     if let Some(writer) = written {
         // An agent that does not read is not waited for.
         let _ = tokio::time::timeout(WRITING, blocking(move || writer.close())).await;
@@ -176,17 +179,10 @@ async fn serve(options: Options, announce: impl FnOnce(SocketAddr)) -> Result<()
 /// Looks whether anything can be asked for. A service that cannot be reached may be there when the first call comes.
 async fn open(gate: &Arc<Gate>) -> Result<(), GateError> {
     let approvals = Arc::clone(&gate.approvals);
-    let opened = blocking(move || {
-        approvals.calls().map(|calls| {
-            // What was not reported is; what callers have left is theirs until it expires.
-            if let Err(error) = calls.settle(Duration::MAX) {
-                note(&format!("earlier calls could not be looked through: {error}"));
-            }
-        })
-    });
+    let opened = blocking(move || approvals.calls().map(drop));
     let mode = gate.configuration.mode;
     match opened.await {
-        Ok(Ok(())) => {}
+        Ok(Ok(())) => settle(gate).await,
         Ok(Err(OpenError::Service(error))) if error.is_passing() => {
             let then = if mode == Mode::Enforce { "calls are refused until it can" } else { "calls pass" };
             note(&format!("the service cannot be asked now; {then}: {error}"));
@@ -197,11 +193,37 @@ async fn open(gate: &Arc<Gate>) -> Result<(), GateError> {
     if mode == Mode::Observe {
         note("mode = observe: every call of a tool passes, and is only recorded; nothing is held back");
     }
+    Ok(())
+}
+
+/// Reports what was not reported, cancels what callers have left for long enough, and removes what is over.
+async fn settle(gate: &Arc<Gate>) {
+    let (approvals, linger) = (Arc::clone(&gate.approvals), gate.configuration.linger());
     let (tasks, kept) = (gate.tasks.clone(), tasks::kept_milliseconds(gate));
     let now = SystemHost::default().now().as_millisecond();
-    // A file more does no harm.
-    let _ = blocking(move || tasks.clear(now, kept)).await;
-    Ok(())
+    let settled = blocking(move || {
+        tasks.clear(now, kept);
+        // A service that is away is asked the next time.
+        let Ok(calls) = approvals.calls() else { return };
+        if let Err(error) = calls.settle(linger) {
+            note(&format!("earlier calls could not be looked through: {error}"));
+        }
+    });
+    if let Err(notice) = settled.await {
+        note(&notice.message);
+    }
+}
+
+fn settle_regularly(gate: &Arc<Gate>) {
+    let gate = Arc::clone(gate);
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(SETTLING) => settle(&gate).await,
+                () = becomes_true(gate.stop.subscribe()) => return,
+            }
+        }
+    });
 }
 
 fn stop_on_signals(gate: &Arc<Gate>) -> Result<(), GateError> {
@@ -219,7 +241,7 @@ fn stop_on_signals(gate: &Arc<Gate>) -> Result<(), GateError> {
 
 /// Ends what is under way: what waits is cancelled once no retry has come, or at once if this program is to end; what runs is
 /// reported.
-async fn finish(gate: &Arc<Gate>, end: End, conversations: &[Arc<Conversation>]) {
+async fn finish(gate: &Arc<Gate>, shared: &Shared, end: End, conversations: &[Arc<Conversation>]) {
     match end {
         End::Closed => {
             conversations.iter().for_each(|conversation| conversation.leave());
@@ -233,6 +255,7 @@ async fn finish(gate: &Arc<Gate>, end: End, conversations: &[Arc<Conversation>])
         // What waits for approvers is gone on with by the gate that is started next; what ran is answered.
         End::UpstreamEnded => are_idle(conversations).await,
     }
+    shared.tasks.put_off().await;
     if end != End::UpstreamEnded {
         gate.stop.send_replace(true);
         gate.busy.is_done_within(ENDING).await;

@@ -19,10 +19,15 @@ impl StateDirectory {
     /// Makes what is not there.
     ///
     /// # Errors
-    /// When the file system says no.
+    /// When the file system says no, or other users can enter.
     pub fn make(&self) -> io::Result<()> {
         for path in [self.path.clone(), self.calls(), self.tasks(), self.all_running()] {
             private_file::make_directory(&path)?;
+        }
+        // `calls/` is looked at by what uses it.
+        for (name, path) in [("tasks", self.tasks()), ("running", self.all_running())] {
+            let checked = private_file::check_private_directory(&path);
+            checked.map_err(|error| io::Error::other(format!("{name}: {error}")))?;
         }
         Ok(())
     }

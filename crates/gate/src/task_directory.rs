@@ -2,7 +2,7 @@
 
 use crate::message::Answer;
 use countersign_system::private_file;
-use countersign_tool_calls::ToolCall;
+use countersign_tool_calls::{CallKey, ToolCall};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::io;
@@ -10,6 +10,9 @@ use std::path::PathBuf;
 
 /// The version of files.
 const VERSION: u32 = 1;
+/// How long a task is kept that has no answer, in milliseconds: policy lets a request wait for 30 days, and as long once it is
+/// approved (docs/limits.md).
+const MAX_AGE: i64 = 61 * 24 * 60 * 60 * 1000;
 
 /// The directory.
 #[derive(Debug, Clone)]
@@ -24,8 +27,15 @@ pub struct StoredTask {
     version: u32,
     /// The request for approval, which is the name of the task.
     pub request_id: String,
-    /// When it was made.
-    pub created_at: String,
+    /// When it was made, in milliseconds since the Unix epoch.
+    created_at: i64,
+    /// The service that it is asked of.
+    pub service: String,
+    /// Who asks.
+    pub caller: String,
+    /// The name of what is kept of the call, until its result is delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kept_as: Option<String>,
     operation: String,
     instance: String,
     environment: String,
@@ -48,15 +58,30 @@ struct Ended {
     answer: Value,
 }
 
+/// Whose a task is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Place {
+    /// The service that it is asked of.
+    pub service: String,
+    /// Who asks.
+    pub caller: String,
+    /// What names the call on this machine.
+    pub kept_as: Option<CallKey>,
+}
+
 impl StoredTask {
     /// A call that has just been asked for.
-    pub fn new(call: &ToolCall, request_id: &str, created_at: &str) -> Self {
+    pub fn new(call: &ToolCall, request_id: &str, created_at: i64, place: Place) -> Self {
+        let Place { service, caller, kept_as } = place;
         let ToolCall { operation, instance, environment, parameters, justification, ticket, priority } =
             call.clone();
         Self {
             version: VERSION,
             request_id: request_id.to_owned(),
-            created_at: created_at.to_owned(),
+            created_at,
+            service,
+            caller,
+            kept_as: kept_as.map(|key| key.to_string()),
             operation,
             instance,
             environment,
@@ -75,6 +100,22 @@ impl StoredTask {
         ToolCall { operation, instance, environment, parameters, justification, ticket, priority }
     }
 
+    /// What the operator calls the server that it is for.
+    pub fn server(&self) -> Option<&str> {
+        self.parameters.get("server")?.as_str()
+    }
+
+    /// What names the call whose result is kept.
+    pub fn kept_as(&self) -> Option<CallKey> {
+        CallKey::parse(self.kept_as.as_ref()?)
+    }
+
+    /// The same once nothing is kept of the call.
+    #[must_use]
+    pub fn delivered(self) -> Self {
+        Self { kept_as: None, ..self }
+    }
+
     /// The answer, if there is one.
     pub fn answer(&self) -> Option<Answer> {
         Answer::of_value(&self.ended.as_ref()?.answer)
@@ -86,9 +127,12 @@ impl StoredTask {
         Self { ended: Some(Ended { at, answer: answer.to_value() }), ..self }
     }
 
-    /// Whether the answer has been kept for longer than this.
+    /// Whether the answer has been kept for longer than this, or none will come any more.
     fn is_over(&self, now: i64, replay_milliseconds: i64) -> bool {
-        self.ended.as_ref().is_some_and(|ended| now.saturating_sub(ended.at) > replay_milliseconds)
+        match &self.ended {
+            Some(ended) => now.saturating_sub(ended.at) > replay_milliseconds,
+            None => now.saturating_sub(self.created_at) > MAX_AGE,
+        }
     }
 }
 
@@ -152,14 +196,20 @@ mod tests {
             ticket: None,
             priority: None,
         };
-        let task = StoredTask::new(&call, id, "2026-01-01T00:00:00Z");
+        let key = CallKey::parse(&format!("{}.7", "a".repeat(64)));
+        let place = Place { service: "s".to_owned(), caller: "c".to_owned(), kept_as: key.clone() };
+        let task = StoredTask::new(&call, id, 1_000, place);
+        assert!(key.is_some() && task.kept_as() == key && task.clone().delivered().kept_as().is_none());
         assert_eq!(task.call(), call);
         tasks.write(&task).unwrap();
         assert_eq!(tasks.read(id), Some(task.clone()));
         for odd in ["../lock", "", "0198c0de-0000-7000-8000-00000000000g"] {
             assert_eq!(tasks.read(odd), None);
         }
-        tasks.clear(i64::MAX, 0);
+        tasks.clear(1_000 + MAX_AGE, 0);
+        assert_eq!(tasks.read(id), Some(task.clone()));
+        tasks.clear(1_001 + MAX_AGE, 0);
+        assert_eq!(tasks.read(id), None);
         let answer = Answer::Result(json!({ "content": [] }));
         tasks.write(&task.ended(&answer, 1_000)).unwrap();
         tasks.clear(2_000, 1_000);

@@ -1,5 +1,6 @@
 //! The server behind the gate, wherever it is, and the list of its tools.
 
+use crate::answers;
 use crate::child::Child;
 use crate::definition::Definition;
 use crate::exchange::{Aside, UpstreamError};
@@ -7,10 +8,15 @@ use crate::message::{Answer, Message, Request};
 use crate::upstream_http::HttpUpstream;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// The most pages that are read of a list of tools.
 const MAX_PAGES: usize = 100;
+/// The most that a list of tools has, in bytes as JSON.
+pub const MAX_LIST_BYTES: usize = 4 * 1024 * 1024;
+/// How long a server may take to list its tools.
+const LISTING: Duration = Duration::from_secs(30);
 
 /// A server. Copies share everything.
 #[derive(Debug, Clone)]
@@ -43,10 +49,11 @@ impl Upstream {
         headers: &[(String, String)],
         aside: &Aside,
     ) -> Result<Answer, UpstreamError> {
-        match self {
+        let answer = match self {
             Self::Child(child) => child.request(request, aside).await,
             Self::Http(http) => http.request(request, headers, aside).await,
-        }
+        };
+        answer.map(answers::of_server)
     }
 
     /// Sends what wants no answer.
@@ -85,7 +92,14 @@ impl Upstream {
     /// # Errors
     /// When it does not say.
     pub async fn tools(&self, meta: Option<&Value>) -> Result<Vec<Definition>, ListError> {
+        let listed = tokio::time::timeout(LISTING, self.all_pages(meta)).await;
+        let late = || ListError::Refused(format!("it takes longer than {} s", LISTING.as_secs()));
+        listed.unwrap_or_else(|_| Err(late()))
+    }
+
+    async fn all_pages(&self, meta: Option<&Value>) -> Result<Vec<Definition>, ListError> {
         let mut tools = Vec::new();
+        let mut bytes = 0;
         let mut cursor = None;
         let aside = Aside::deaf();
         for _ in 0..MAX_PAGES {
@@ -105,6 +119,10 @@ impl Upstream {
                     return Err(ListError::Refused(message.to_owned()));
                 }
             };
+            bytes = length(&page).saturating_add(bytes);
+            if bytes > MAX_LIST_BYTES {
+                return Err(ListError::Refused(format!("they have more than {MAX_LIST_BYTES} bytes")));
+            }
             let listed = page.get("tools").and_then(Value::as_array);
             let listed =
                 listed.ok_or_else(|| ListError::Refused("there is no list in its answer".to_owned()))?;
@@ -116,4 +134,9 @@ impl Upstream {
         }
         Err(ListError::Refused(format!("it has more than {MAX_PAGES} pages")))
     }
+}
+
+/// How long a value is as JSON, in bytes.
+pub fn length(value: &Value) -> usize {
+    serde_json::to_vec(value).map_or(usize::MAX, |bytes| bytes.len())
 }

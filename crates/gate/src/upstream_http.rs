@@ -11,7 +11,7 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use countersign_client::agent;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -36,6 +36,19 @@ const CONNECT: Duration = Duration::from_secs(10);
 const TAKEN: Duration = Duration::from_secs(30);
 /// How long until a stream that has ended is opened again.
 const REOPEN: Duration = Duration::from_secs(1);
+
+/// What says that a server has not acted on a request. Others may come from what is before it, after it has begun, such as 408,
+/// 429 and 499.
+const NOT_TAKEN: [StatusCode; 8] = [
+    StatusCode::BAD_REQUEST,
+    StatusCode::UNAUTHORIZED,
+    StatusCode::FORBIDDEN,
+    StatusCode::NOT_FOUND,
+    StatusCode::METHOD_NOT_ALLOWED,
+    StatusCode::NOT_ACCEPTABLE,
+    StatusCode::PAYLOAD_TOO_LARGE,
+    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+];
 
 /// Where a server is, and what it is called with.
 #[derive(Debug, Clone)]
@@ -283,7 +296,7 @@ impl HttpUpstream {
             Ok(Message::Response(response)) if response.id == json!(number) || response.id.is_null() => {
                 Ok(response.answer)
             }
-            _ if status.is_client_error() => {
+            _ if NOT_TAKEN.contains(&status) => {
                 Err(UpstreamError::NotSent(format!("the server answers {status}")))
             }
             _ => {

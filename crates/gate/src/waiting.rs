@@ -1,11 +1,11 @@
 //! Waiting for approvers: as long as a caller is there, and is not to be answered first.
 
+use crate::outbox::Outbox;
 use countersign_agents::progress::progress;
 use countersign_app::host::Clock as _;
 use countersign_system::system::SystemHost;
 use countersign_tool_calls::{CallError, Standing, WaitingCall};
 use std::time::Duration;
-use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
 
@@ -22,7 +22,7 @@ pub struct Gone {
     /// The caller has said so, or its conversation has ended.
     pub left: watch::Receiver<bool>,
     /// Where the answer would go.
-    pub reply: Option<UnboundedSender<crate::message::Message>>,
+    pub reply: Option<Outbox>,
 }
 
 impl Gone {
@@ -37,7 +37,7 @@ impl Gone {
 
     /// Whether the caller is gone.
     pub fn is_gone(&self) -> bool {
-        *self.left.borrow() || self.reply.as_ref().is_some_and(UnboundedSender::is_closed)
+        *self.left.borrow() || self.reply.as_ref().is_some_and(Outbox::is_closed)
     }
 }
 

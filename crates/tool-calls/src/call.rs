@@ -116,8 +116,8 @@ pub struct LeftCall {
 }
 
 impl CallKey {
-    /// Reads the name of a file.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    /// Reads what displaying it gives: the name of its file.
+    pub fn parse(text: &str) -> Option<Self> {
         let (digest, counter) = text.split_once('.')?;
         let is_digest = digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
         Some(Self { digest: digest.to_owned(), counter: counter.parse().ok().filter(|_| is_digest)? })
