@@ -187,12 +187,12 @@ fn a_caller_that_leaves_a_call_that_runs_gets_its_result_later() {
 
 #[test]
 fn what_no_caller_waits_for_is_cancelled_after_a_while() {
-    let place = Place::with("linger_seconds = 2");
+    let place = Place::with("linger_seconds = 5");
     let mut gate = place.start();
     let call = gate.begin_call("count", json!({}));
     let id = place.pending();
     gate.cancel(call);
-    std::thread::sleep(Duration::from_secs(1));
+    std::thread::sleep(Duration::from_millis(300));
     assert_eq!(place.request(&id)["status"], "pending");
     let request = place.comes_to(&id, "cancelled");
     assert!(request["cancellation_reason"].as_str().unwrap().contains("caller is gone"));
@@ -200,7 +200,7 @@ fn what_no_caller_waits_for_is_cancelled_after_a_while() {
     gate.begin_call("count", json!({}));
     let id = place.pending();
     gate.close_stdin();
-    std::thread::sleep(Duration::from_secs(1));
+    std::thread::sleep(Duration::from_millis(300));
     assert_eq!(place.request(&id)["status"], "pending");
     assert!(gate.wait().success());
     assert_eq!(place.request(&id)["status"], "cancelled");
