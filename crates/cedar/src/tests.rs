@@ -155,7 +155,7 @@ fn the_bundled_policies_answer_by_group_and_ownership() {
         ),
         ("admin", EVERY_ACTION, EVERY_ACTION),
         ("guest", "view view_parameters audit list", "view list"),
-        ("agent", "create view view_parameters audit execute list", ""),
+        ("agent", "create view view_parameters audit comment cancel execute list", ""),
         ("executor", "view view_parameters audit claim list", "view view_parameters claim list"),
         // These are asked only of actors who were permitted to `view`.
         ("", "view_parameters audit", ""),

@@ -101,7 +101,7 @@ mod tests {
             let Some(examples) = below.get_after_long_help() else { continue };
             let text = examples.to_string().replace("\\\n", " ");
             for line in text.lines().map(str::trim).filter(|line| line.starts_with("countersign ")) {
-                let line = line.split(['|', '>', '#']).next().unwrap();
+                let line = line.split(['|', '<', '>', '#']).next().unwrap();
                 let words = words(line);
                 let parsed = Arguments::command().try_get_matches_from(&words);
                 assert!(parsed.is_ok(), "{words:?}: {}", parsed.unwrap_err());
