@@ -205,7 +205,7 @@ fn each_group_allows_what_the_design_says_and_no_more() {
             ["pending", "rejected", "pending", "failed", "cancelled", "pending", "executing", "executed"],
         ),
         ("guest", [NO; 8]),
-        ("agent", [HIDDEN, HIDDEN, HIDDEN, HIDDEN, NO, NO, "executing", "executed"]),
+        ("agent", [HIDDEN, HIDDEN, HIDDEN, HIDDEN, "cancelled", "pending", "executing", "executed"]),
         ("Approver", nothing),
         ("approver ", nothing),
         ("ADMIN", nothing),
@@ -320,7 +320,7 @@ fn the_owner_of_an_agent_or_a_service_cancels_what_it_asked_for() {
         let request = Trail::open_as(draft(HIGH), &requester, &policy, None).request;
         assert_eq!(answer(&request, &human("erin", &["developer"])), "cancelled");
         // Policy still says what its own requester may do.
-        assert_eq!(answer(&request, &human("erin", &["agent"])), "not_permitted");
+        assert_eq!(answer(&request, &human("erin", &["guest"])), "not_permitted");
         assert_eq!(answer(&request, &human("dan", &["developer"])), "not_found");
         assert_eq!(answer(&request, &human("dan", &["developer", "approver"])), "not_permitted");
     }
@@ -373,12 +373,14 @@ fn an_admin_clears_a_stuck_execution_of_another_person_as_failed_only() {
 }
 
 #[test]
-fn an_agent_asks_sees_and_executes_but_cannot_cancel() {
+fn an_agent_asks_gives_up_and_executes_what_is_its_own() {
     let robo = human("robo", &["agent"]);
     let trail = Trail::open_as(draft(HIGH), &robo, &policy(2), None);
     assert_eq!(trail.events[0].kind, PrincipalKind::Agent);
-    assert_eq!(answer(&trail.request, &cancel(), &robo, trail.now()), "not_permitted");
-    assert_eq!(answer(&trail.request, &comment(), &robo, trail.now()), "not_permitted");
+    assert_eq!(answer(&trail.request, &cancel(), &robo, trail.now()), "cancelled");
+    assert_eq!(answer(&trail.request, &comment(), &robo, trail.now()), "pending");
+    let others = Trail::open(HIGH).request;
+    assert_eq!(answer(&others, &cancel(), &robo, after(9000)), "not_found");
     let trail = trail.then(&bob(), &approve()).then(&carol(), &approve()).then(&robo, &start());
     let command = finish(&trail.request, Succeeded);
     assert_eq!(trail.then(&robo, &command).request.status, Status::Executed);
