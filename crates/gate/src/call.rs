@@ -1,6 +1,6 @@
 //! One call of a tool, or one reading of a resource: asked for, waited for, started, forwarded, and reported.
 //!
-//! INVARIANT: what may have an effect is forwarded by [`run`] alone, of an approval that was spent for it.
+//! INVARIANT: what may have an effect is forwarded by `run_step` alone, of an approval that was spent for it.
 
 use crate::answers::{self, Form};
 use crate::approvals::as_gate;
