@@ -180,7 +180,7 @@ async def everything(service, words=None, name="everything"):
     async with Client(parameters(command, environment), mode="legacy", sampling_callback=sample) as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
         expect("echo" in tools and "get-sum" in tools, list(tools))
-        expect("trigger-sampling-request" not in tools, "it has been told of a model")
+        expect("trigger-sampling-request" not in tools, "it has heard of a model")
         result = await client.call_tool("echo", {"message": "hello"})
         expect("hello" in text(result), result)
         result = await client.call_tool("get-sum", {"a": 2, "b": 40})

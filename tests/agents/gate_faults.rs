@@ -96,7 +96,7 @@ fn a_server_that_ends_while_a_call_runs_leaves_an_unknown_outcome() {
         assert_eq!(gate.wait().code(), Some(1));
         gate.says("the server has ended");
         place.behave(&json!({}));
-        // A retry is told, and nothing runs again.
+        // A retry hears of it, and nothing runs again.
         let mut gate = place.start();
         assert_eq!(refused(&gate.call("look", json!({}))), "outcome_unknown");
         assert_eq!(place.calls().len(), calls);

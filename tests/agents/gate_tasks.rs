@@ -65,7 +65,7 @@ fn a_call_that_waits_is_a_task_and_one_that_does_not_is_answered() {
     assert_eq!(task(&mut gate, "tasks/get", &id)["result"]["result"], completed["result"]);
     assert_eq!(place.calls().len(), 2);
     place.comes_to(&id, "executed");
-    // The upstream was not told of tasks, which are the gate's.
+    // The upstream has heard nothing of tasks, which are the gate's.
     let capabilities =
         &counted(&completed["result"])["seen"]["meta"]["io.modelcontextprotocol/clientCapabilities"];
     assert_eq!(capabilities, &json!({ "extensions": {} }), "{completed}");

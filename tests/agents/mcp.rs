@@ -84,7 +84,7 @@ fn a_request_goes_from_asking_to_its_report() {
     let started = client.done("start_execution", &start);
     assert_eq!(started["parameters"], snapshot()["parameters"], "what is done is what was approved");
     client.refused("start_execution", &start, "not_approved");
-    // Whoever asks for the same now does not learn how to report on an execution that is another caller's.
+    // A caller who asks for the same now does not learn how to report on an execution that is another caller's.
     let spent = client.refused("request_approval", &snapshot(), "executing");
     assert_eq!((&spent["request_id"], &spent["execution_id"]), (&json!(id), &Value::Null), "{spent}");
     client.refused("wait_for_decision", &json!({ "request_id": id }), "executing");
@@ -133,7 +133,7 @@ fn a_call_is_held_and_its_repetition_joins() {
     let id = place.pending();
     assert_eq!(pending["request_id"], json!(id));
     assert_eq!(pending["deadline"], place.request(&id)["expires_at"]);
-    assert!(client.notifications.is_empty(), "nobody has asked for progress: {:?}", client.notifications);
+    assert!(client.notifications.is_empty(), "no caller has asked for progress: {:?}", client.notifications);
     // The same in other words, from another process: it asks for nothing new.
     drop(client);
     let mut client = place.start(INLINE, &["--hold-seconds", "60"]);

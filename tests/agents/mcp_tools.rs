@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-/// What clients need not check of an answer: only its shape is told.
+/// What clients need not check of an answer: only its shape is given.
 const LEFT_OUT: [&str; 14] = [
     "description",
     "example",

@@ -183,7 +183,7 @@ impl Drop for CancelOnDrop {
             let params =
                 Some(json!({ "requestId": self.number, "reason": "the caller does not want it any more" }));
             let method = "notifications/cancelled".to_owned();
-            // A server that does not read is not told.
+            // A server that does not read hears nothing of it.
             let _ = self.shared.send(Message::Notification(Notification { method, params }));
         }
     }

@@ -221,7 +221,7 @@ impl Conversation {
         Some(answer)
     }
 
-    /// What an agent is told of the server: without what the gate does not pass, and with what it does itself.
+    /// What an agent hears of the server: without what the gate does not pass, and with what it does itself.
     fn introduce(&self, result: &mut Value, has_extensions: bool) {
         if let Some(capabilities) = result.get_mut("capabilities").and_then(Value::as_object_mut) {
             capabilities.remove("tasks");

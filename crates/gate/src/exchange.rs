@@ -39,7 +39,7 @@ impl Aside {
         Self { agent, ..self.clone() }
     }
 
-    /// The same, where so much progress was told before: what the server says of it goes on from there, since it must rise.
+    /// The same, where so much progress was reported before: what the server says of it goes on from there, since it must rise.
     #[must_use]
     pub fn after_progress(&self, progress: u64) -> Self {
         Self { progress, ..self.clone() }
@@ -97,7 +97,7 @@ impl Aside {
             if let Some(whole) = place.as_u64() {
                 *place = json!(whole.saturating_add(self.progress));
             } else if let Some(part) = place.as_f64() {
-                // Exact: it is told every ten seconds.
+                // Exact: progress is reported every ten seconds.
                 *place = json!(part + self.progress as f64);
             }
         }

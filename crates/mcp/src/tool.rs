@@ -75,7 +75,7 @@ impl Tool {
         self.row().operation
     }
 
-    /// As clients are told of it.
+    /// As clients hear of it.
     pub fn description(self) -> Description {
         let row = self.row();
         let annotations = ToolAnnotations::from_raw(

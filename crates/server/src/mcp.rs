@@ -1,5 +1,5 @@
 //! The MCP server beside the API, in this process, at `/mcp`: its callers have a token of the service, with which each call of the
-//! API is made. It knows nobody that the API does not know, and asks the API for all it does.
+//! API is made. It knows no caller that the API does not know, and asks the API for all it does.
 
 use crate::answer::texts;
 use crate::application::Application;
