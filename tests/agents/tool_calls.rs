@@ -122,6 +122,16 @@ fn writing(text: &str) -> ToolCall {
     }
 }
 
+/// A call that approvers have agreed to, as its caller knows.
+#[track_caller]
+fn approved(place: &Place, begun: Result<Begun, CallError>) -> WaitingCall {
+    let mut call = waiting(begun);
+    place.approve(&call);
+    call.refresh().unwrap();
+    assert_eq!(call.standing(), Standing::Approved);
+    call
+}
+
 #[track_caller]
 fn waiting(begun: Result<Begun, CallError>) -> WaitingCall {
     match begun.unwrap() {
@@ -211,9 +221,7 @@ fn another_agent_joins_nothing() {
 fn a_call_whose_program_dies_while_it_runs_is_never_run_again() {
     let place = Place::new();
     let calls = place.calls();
-    let mut call = waiting(calls.begin(&writing("a")));
-    place.approve(&call);
-    call.refresh().unwrap();
+    let call = approved(&place, calls.begin(&writing("a")));
     let running = call.start().unwrap();
     let id = running.request().request_id.clone();
     // As the system leaves it when the process is killed: the lock is free, the record is there.
@@ -233,10 +241,8 @@ fn a_call_whose_program_dies_while_it_runs_is_never_run_again() {
 fn a_start_whose_answer_is_lost_is_gone_on_with_once() {
     let place = Place::new();
     let calls = place.calls();
-    let mut call = waiting(calls.begin(&writing("a")));
+    let call = approved(&place, calls.begin(&writing("a")));
     let id = call.request().request_id.clone();
-    place.approve(&call);
-    call.refresh().unwrap();
     place.losing.store(1, Ordering::SeqCst);
     let error = call.start().unwrap_err();
     assert!(error.is_passing(), "{error:?}");
@@ -251,9 +257,7 @@ fn a_start_whose_answer_is_lost_is_gone_on_with_once() {
 fn what_another_caller_has_started_is_not_run() {
     let place = Place::new();
     let calls = place.calls();
-    let mut call = waiting(calls.begin(&writing("a")));
-    place.approve(&call);
-    call.refresh().unwrap();
+    let call = approved(&place, calls.begin(&writing("a")));
     let client = Client::new(place.service.base(), Some(place.agent_token()));
     Service::started(&client, &path_of(&call));
     let error = call.start().unwrap_err();
@@ -331,10 +335,8 @@ fn what_no_caller_wants_is_cancelled_unless_another_has_joined() {
 fn an_end_that_the_service_does_not_hear_is_reported_later() {
     let place = Place::new();
     let calls = place.calls();
-    let mut call = waiting(calls.begin(&writing("a")));
+    let call = approved(&place, calls.begin(&writing("a")));
     let id = call.request().request_id.clone();
-    place.approve(&call);
-    call.refresh().unwrap();
     let running = call.start().unwrap();
     place.is_away.store(true, Ordering::SeqCst);
     running.finish(&outcome(), Some(json!("kept"))).unwrap();
@@ -349,10 +351,8 @@ fn an_end_that_the_service_does_not_hear_is_reported_later() {
 fn an_end_is_reported_by_its_own_caller_alone() {
     let place = Place::new();
     let calls = place.calls();
-    let mut call = waiting(calls.begin(&writing("a")));
+    let call = approved(&place, calls.begin(&writing("a")));
     let id = call.request().request_id.clone();
-    place.approve(&call);
-    call.refresh().unwrap();
     let running = call.start().unwrap();
     place.is_away.store(true, Ordering::SeqCst);
     running.finish(&outcome(), None).unwrap();
@@ -370,17 +370,13 @@ fn nothing_is_left_on_the_disk_of_what_is_over() {
     let place = Place::new();
     let calls = place.calls();
     let files = || std::fs::read_dir(place.directory.path().join("calls")).unwrap().count();
-    let mut call = waiting(calls.begin(&writing("a")));
+    let call = approved(&place, calls.begin(&writing("a")));
     let key = call.key().unwrap();
-    place.approve(&call);
-    call.refresh().unwrap();
     call.start().unwrap().finish(&outcome(), Some(json!("kept"))).unwrap();
     assert_eq!(files(), 3, "the lock of the directory, a record and its lock");
     calls.forget_result(&key).unwrap();
     assert_eq!(files(), 1);
-    let mut call = waiting(calls.begin(&writing("a")));
-    place.approve(&call);
-    call.refresh().unwrap();
+    let call = approved(&place, calls.begin(&writing("a")));
     call.start().unwrap().finish(&outcome(), None).unwrap();
     assert_eq!(files(), 1);
 }
@@ -413,10 +409,8 @@ fn a_record_of_another_request_starts_nothing() {
 fn another_process_reports_what_was_detached() {
     let place = Place::new();
     let calls = place.calls();
-    let mut call = waiting(calls.begin(&writing("a")));
+    let call = approved(&place, calls.begin(&writing("a")));
     let id = call.request().request_id.clone();
-    place.approve(&call);
-    call.refresh().unwrap();
     call.start().unwrap().detach("session.7").unwrap();
     // The agent runs it meanwhile; the same once more is another call.
     assert_ne!(waiting(calls.begin(&writing("a"))).request().request_id, id);

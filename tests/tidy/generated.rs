@@ -4,6 +4,7 @@
 
 use crate::generated_dashboard::{self, DASHBOARD};
 use crate::generated_mcp::{self, MCP};
+use crate::generated_routes::http_route;
 use crate::{generated_destinations, root};
 use countersign_api::files::FileRoute;
 use countersign_api::operation::{HOLD_FUNCTION, NOTIFICATIONS_FUNCTION, Operation, WEBHOOKS_FUNCTION};
@@ -440,18 +441,7 @@ fn function(slug: &str, summary: &str) -> String {
     for Route { event, method, path, is_public, .. } in
         routes().into_iter().filter(|route| route.function == slug)
     {
-        write!(
-            text,
-            "        {event}:
-          Type: HttpApi
-          Properties:
-            ApiId: !Ref Api
-            Method: {method}
-            Path: {path}
-            PayloadFormatVersion: \"2.0\"
-"
-        )
-        .unwrap();
+        text.push_str(&http_route(&event, &method, path));
         // Named at each route: an API with a default would import a route without an authorizer with a warning.
         if !is_public {
             text.push_str("            Auth: { Authorizer: Issuer }\n");

@@ -1,9 +1,9 @@
 //! The part of the infrastructure template that follows from the pages of the dashboard: its function and its routes.
 
 use super::generated::{READY, capitalized};
+use super::generated_routes::http_route;
 use countersign_dashboard::ROUTES;
 use serde_json::{Value, json};
-use std::fmt::Write as _;
 
 /// The function of the dashboard: a caller of the API as well, there on condition.
 pub(super) const DASHBOARD: &str = "dashboard";
@@ -56,18 +56,7 @@ pub(super) fn dashboard() -> String {
         let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
         let name: String = words.map(capitalized).collect();
         let method_name = capitalized(&method.to_lowercase());
-        write!(
-            text,
-            "        {method_name}{name}:
-          Type: HttpApi
-          Properties:
-            ApiId: !Ref Api
-            Method: {method}
-            Path: {path}
-            PayloadFormatVersion: \"2.0\"
-"
-        )
-        .unwrap();
+        text.push_str(&http_route(&format!("{method_name}{name}"), method, path));
     }
     text
 }

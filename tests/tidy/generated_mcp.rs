@@ -1,10 +1,10 @@
 //! The part of the infrastructure template that follows from the tools for agents: their function and its routes.
 
 use super::generated::READY;
+use super::generated_routes::http_route;
 use countersign_mcp::http::PATH;
 use countersign_mcp::resource::METADATA_PATH;
 use serde_json::{Value, json};
-use std::fmt::Write as _;
 
 /// The function of the tools for agents: another caller of the API, there on condition.
 pub(super) const MCP: &str = "mcp";
@@ -54,18 +54,7 @@ pub(super) fn mcp() -> String {
     let routes =
         [("Call", "POST", PATH), ("Metadata", "GET", METADATA_PATH), ("MetadataOfPath", "GET", &nested)];
     for (name, method, path) in routes {
-        write!(
-            text,
-            "        {name}:
-          Type: HttpApi
-          Properties:
-            ApiId: !Ref Api
-            Method: {method}
-            Path: {path}
-            PayloadFormatVersion: \"2.0\"
-"
-        )
-        .unwrap();
+        text.push_str(&http_route(name, method, path));
     }
     text
 }

@@ -13,6 +13,7 @@ mod generated;
 mod generated_dashboard;
 mod generated_destinations;
 mod generated_mcp;
+mod generated_routes;
 mod guarantees;
 mod operations;
 mod rooms;
