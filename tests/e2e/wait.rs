@@ -204,8 +204,9 @@ fn a_caller_who_waits_often_can_still_cancel() {
     std::thread::scope(|scope| {
         // More than the calls that a caller may have under way.
         let waiting: Vec<_> = (0..40).map(|_| scope.spawn(|| ann.get(&format!("{path}?wait=25")))).collect();
+        // Each reads the request, and its claim beside it.
         let mut read = 0;
-        while read < waiting.len() {
+        while read < 2 * waiting.len() {
             read += service.transport.take_calls().len();
             std::thread::yield_now();
         }

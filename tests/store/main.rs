@@ -39,4 +39,5 @@ mod sealing;
 mod sealing_faults;
 mod sign_in;
 mod strangers;
+mod waiting;
 mod worst_item;

@@ -30,7 +30,9 @@ pub struct Wait<'a> {
 
 /// The request, as `show` shows it to the actor: as soon as it has changed, or, if that does not happen in time, as it
 /// is then. It has changed when its version is above the known one, when it is shown differently than at the time of
-/// asking (a deadline has passed, or another policy is in force), or when `is_news` finds what is shown new.
+/// asking (a deadline has passed, or another policy is in force), or when `is_news` finds what is shown new. For a caller
+/// who names no version, each change that is committed after the call has begun is one, whether or not the first look
+/// has it already.
 ///
 /// # Errors
 /// As for [`get::get`], at the time of the answer: a policy may have come to hide the request, or to refuse the caller.
@@ -46,19 +48,24 @@ pub async fn wait<S: LoadRequest + LoadHold, T: PartialEq + Send>(
     let mut held = get::load_held(dependencies, wait.request_id).await?;
     let since_version = wait.since_version.unwrap_or(held.request.version);
     let (mut actor, mut replaced, mut at_first) = (actor.clone(), None, None);
+    let mut is_committed_since = false;
     loop {
         let now = dependencies.host.now();
         let policy = replaced.as_deref().unwrap_or(&dependencies.policy);
         get::check_visible(policy, &actor, &held.request, now)?;
         let shown = show(&held, &actor, policy, now);
         let has_changed = held.request.version > since_version
+            || (is_committed_since && wait.since_version.is_none())
             || at_first.as_ref().is_some_and(|at_first| *at_first != shown)
             || is_news(&shown);
         let Some(watching) = watch.as_mut().filter(|_| !has_changed) else { return Ok(shown) };
         at_first.get_or_insert(shown);
         let deadline_in = held.request.deadline().and_then(|deadline| until(deadline, now));
         match watching.next(deadline_in).await {
-            Woken::Change => held = get::load_held(dependencies, wait.request_id).await?,
+            Woken::Change => {
+                held = get::load_held(dependencies, wait.request_id).await?;
+                is_committed_since = true;
+            }
             // Nothing has been committed: what was read is as it was.
             Woken::Deadline => {}
             Woken::Policy(policy) => {
