@@ -260,7 +260,7 @@ fn held_calls_are_answered_when_the_service_stops() {
     let began = std::time::Instant::now();
     place.program.signal("TERM");
     assert!(place.program.wait().success());
-    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
     let answer = held.join().unwrap().expect(200);
     assert_eq!(refusal(&answer["result"], "approval_pending")["request_id"], json!(id));
 }
