@@ -1,7 +1,7 @@
 """Checks a dump of a store by docs/data-model.md and docs/audit-event.md alone, with nothing of ours but them.
 
 Reads one JSON object from standard input: `key` (64 hexadecimal digits: the deployment's key), and the
-items of the tables `approvals`, `audit` and `outbox` as plain JSON. Prints what is not as it was written, a
+items of the tables `approvals`, `audit`, `outbox` and `deliveries` as plain JSON. Prints what is not as it was written, a
 line each, and how much was checked. Exit code 1 if anything is not.
 """
 
@@ -438,6 +438,36 @@ def check_hold(item):
         yield "the time at which it ends is that of another"
 
 
+def check_webhook(item, key):
+    attributes = {"destination", "event_id", "format", "revision", "document", "seal"}
+    if set(item) != attributes or item["format"] != "countersign.webhook.v1":
+        yield "another attribute"
+    webhook = json.loads(item["document"])["webhook"]
+    if webhook["id"] != item["event_id"]:
+        yield "another webhook"
+    if keyed(key, f"countersign.webhook-seal.v1:{webhook['id']}", canonical(webhook)) != item["seal"]:
+        yield "seal"
+
+
+def check_delivery(item, key):
+    if item["format"] != "countersign.delivery.v1":
+        yield "format"
+    if keyed(key, f"countersign.message.v1:{item['event_id']}", item["message"]) != item["seal"]:
+        yield "seal"
+
+
+def check_deliveries(items, key):
+    for item in items:
+        partition = item["destination"]
+        if partition == "#webhooks" and item["event_id"] != "#count":
+            check = check_webhook
+        elif partition.startswith("#"):
+            continue
+        else:
+            check = check_delivery
+        yield from (f"{partition} {item['event_id']}: {finding}" for finding in check(item, key))
+
+
 def main():
     store = json.load(sys.stdin)
     key = bytes.fromhex(store["key"])
@@ -457,9 +487,10 @@ def main():
         findings += [f"message {item['event_id']}: {finding}" for finding in check(item, key)]
     head = next((item for item in store["outbox"] if item["shard"] == "log"), None)
     findings += check_leaves(leaves, trails, head)
+    findings += check_deliveries(store["deliveries"], key)
     for finding in findings:
         print(finding)
-    counts = {name: len(store[name]) for name in ("approvals", "audit", "outbox")}
+    counts = {name: len(store[name]) for name in ("approvals", "audit", "outbox", "deliveries")}
     print(json.dumps(counts))
     sys.exit(1 if findings else 0)
 

@@ -34,11 +34,11 @@ use uuid::Uuid;
 const SECRET: [u8; 32] = [5; 32];
 
 /// What a call of an endpoint brings.
-type Answer = Result<u16, (FailureClass, Option<u16>)>;
+pub(crate) type Answer = Result<u16, (FailureClass, Option<u16>)>;
 
 /// Endpoints that answer as the test says, by their host, and what they have taken.
 #[derive(Debug, Default)]
-struct Endpoints {
+pub(crate) struct Endpoints {
     answers: Mutex<BTreeMap<String, Answer>>,
     taken: Mutex<Vec<Taken>>,
     calls: Mutex<Vec<String>>,
@@ -53,12 +53,12 @@ struct Taken {
 }
 
 impl Endpoints {
-    fn set(&self, host: &str, answer: Answer) {
+    pub(crate) fn set(&self, host: &str, answer: Answer) {
         self.answers.lock().unwrap().insert(host.to_owned(), answer);
     }
 
     /// The ids of the events that an endpoint has taken.
-    fn taken(&self, host: &str) -> Vec<String> {
+    pub(crate) fn taken(&self, host: &str) -> Vec<String> {
         let taken = self.taken.lock().unwrap();
         taken
             .iter()
@@ -68,7 +68,7 @@ impl Endpoints {
     }
 
     /// How often an endpoint was called since the last time this was asked.
-    fn calls(&self, host: &str) -> usize {
+    pub(crate) fn calls(&self, host: &str) -> usize {
         let mut calls = self.calls.lock().unwrap();
         let before = calls.len();
         calls.retain(|called| called != host);
@@ -109,7 +109,7 @@ impl WebhookClient for Endpoints {
 }
 
 /// Takes whatever is published.
-struct Taker;
+pub(crate) struct Taker;
 
 impl Publish for Taker {
     async fn publish(&self, _event: &CloudEvent) -> Result<(), PublishError> {
@@ -118,8 +118,8 @@ impl Publish for Taker {
 }
 
 /// Registers a webhook at `https://HOST/hook` that takes these events; all if there are none.
-fn register(service: &Service, host: &str, events: &[&str]) -> WebhookId {
-    let number = u128::from(service.block_on(service.deliveries().webhooks()).unwrap().len() as u64);
+pub(crate) fn register(service: &Service, host: &str, events: &[&str]) -> WebhookId {
+    let number = u128::from(service.block_on(service.deliveries().webhooks()).unwrap().records.len() as u64);
     let id = WebhookId::new(Uuid::from_u128(0x0193_0000_0000_7000_8000_0000_0000_0000 | number));
     let key = SecretKey::derived(&inspection::deployment_key());
     let secret = SealedSecret::seal(&WebhookSecret::new(SECRET), &key, id, 1, [1; 12]).unwrap();
@@ -138,11 +138,13 @@ fn register(service: &Service, host: &str, events: &[&str]) -> WebhookId {
         health: Health::default(),
         trail: event.head(),
         deleted_at: None,
+        seal: None,
         revision: 0,
     };
     let count = service.block_on(service.deliveries().webhook_count()).unwrap();
     let count = WebhookCount { webhooks: count.webhooks + 1, ..count };
-    let change = WebhookChange { record: &record, event: Some(&event), count: Some(count) };
+    let change =
+        WebhookChange::new(&record, Some(&event), Some(count), &inspection::deployment_key()).unwrap();
     service.block_on(service.deliveries().commit_webhook(change)).unwrap();
     id
 }
@@ -152,7 +154,7 @@ fn record(service: &Service, id: WebhookId) -> WebhookRecord {
 }
 
 /// Every delivery to a webhook.
-fn deliveries(service: &Service, id: WebhookId) -> Vec<StoredDelivery> {
+pub(crate) fn deliveries(service: &Service, id: WebhookId) -> Vec<StoredDelivery> {
     let query = DeliveryQuery {
         destination: id.destination().unwrap(),
         from: Timestamp::EARLIEST,
@@ -164,12 +166,12 @@ fn deliveries(service: &Service, id: WebhookId) -> Vec<StoredDelivery> {
     service.block_on(service.deliveries().deliveries(&query)).unwrap().deliveries
 }
 
-fn states(service: &Service, id: WebhookId) -> Vec<DeliveryState> {
+pub(crate) fn states(service: &Service, id: WebhookId) -> Vec<DeliveryState> {
     deliveries(service, id).iter().map(|stored| stored.delivery.state).collect()
 }
 
 /// Makes a request, and gives what is committed to the topic and to deliveries.
-fn create_and_route(service: &Service) -> DeliveryReport {
+pub(crate) fn create_and_route(service: &Service) -> DeliveryReport {
     let ann = service.requester("ann");
     Service::create(&ann, &Service::high());
     service.deliver(&Taker)

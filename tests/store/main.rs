@@ -17,6 +17,7 @@ mod courier;
 mod crash;
 mod crash_executions;
 mod damage;
+mod damaged_deliveries;
 mod evidence;
 mod faults;
 mod figures;

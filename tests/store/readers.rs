@@ -1,6 +1,7 @@
 //! The stored formats as docs/data-model.md describes them, read by a program in another language that
 //! knows that page only: `tests/readers/store.py`.
 
+use crate::courier::Taker;
 use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_e2e::audit_log::{log_keys, verified};
 use countersign_e2e::grants::root;
@@ -36,6 +37,7 @@ fn dump(service: &Service) -> Value {
         "approvals": items(&tables.approvals),
         "audit": items(&tables.audit),
         "outbox": items(&tables.outbox),
+        "deliveries": items(&tables.deliveries.unwrap()),
     })
 }
 
@@ -180,6 +182,44 @@ fn another_language_reads_a_claim_and_finds_one_that_is_none() {
         let mut edited = dump.clone();
         *edited["approvals"][place].pointer_mut(pointer).unwrap() = value;
         assert!(!read(&edited).0, "{pointer}");
+    }
+}
+
+/// Where events go, and what goes there.
+#[test]
+fn another_language_computes_the_seals_of_webhooks_and_of_what_is_sent_to_them() {
+    let service = Service::start();
+    let root = service.person("root", &["admin"]);
+    let settings = json!({
+        "url": "https://hooks.example.com/in?a=1&b=%C3%A9",
+        "description": "Z\u{fc}rich \u{1f600} \"quoted\"",
+        "events": ["APPROVAL_REQUEST_CREATED"],
+        "headers": { "X-Gateway": "token" },
+    });
+    let made = root.post("/v1/webhooks", &settings).expect(201);
+    let disable = format!("/v1/webhooks/{}/disable", made["webhook_id"].as_str().unwrap());
+    root.post(&disable, &json!({})).expect(200);
+    Service::create(&service.requester("ann"), &Service::high());
+    assert_eq!(service.deliver(&Taker).routed, 1);
+    let dump = dump(&service);
+    let (is_whole, said) = read(&dump);
+    assert!(is_whole, "{said}");
+    let items = dump["deliveries"].as_array().unwrap();
+    let webhook = items.iter().position(|item| item["format"] == "countersign.webhook.v1").unwrap();
+    let delivery = items.iter().position(|item| item["format"] == "countersign.delivery.v1").unwrap();
+    let document = items[webhook]["document"].as_str().unwrap();
+    for (place, attribute, value) in [
+        (webhook, "document", document.replace("hooks.example.com", "evil.example.com")),
+        (webhook, "document", document.replace("\"token\"", "\"other\"")),
+        (webhook, "document", document.replace("\"operator\"", "\"no_success\"")),
+        (webhook, "seal", "0".repeat(64)),
+        (delivery, "message", items[delivery]["message"].as_str().unwrap().replace("db", "dc")),
+        (delivery, "seal", "0".repeat(64)),
+    ] {
+        let mut edited = dump.clone();
+        assert_ne!(edited["deliveries"][place][attribute], json!(value), "{attribute}");
+        edited["deliveries"][place][attribute] = json!(value);
+        assert!(!read(&edited).0, "{attribute}: {value}");
     }
 }
 

@@ -53,8 +53,10 @@ pub async fn forget<D: Deliveries + ReadWebhooks>(
     let began = host.elapsed();
     let until = host.now().minus_seconds(KEPT_SECONDS);
     let mut forgotten = 0;
-    for record in deliveries.webhooks().await? {
-        let Ok(destination) = record.webhook.id.destination() else { continue };
+    let webhooks = deliveries.webhooks().await?;
+    let damaged = webhooks.damaged.iter().filter_map(|damaged| damaged.id);
+    for id in webhooks.records.iter().map(|record| record.webhook.id).chain(damaged) {
+        let Ok(destination) = id.destination() else { continue };
         while host.elapsed().saturating_sub(began) < budget {
             match deliveries.forget(&destination, until, FORGOTTEN_AT_ONCE).await? {
                 0 => break,
@@ -148,7 +150,14 @@ impl<'a, D: Deliveries + ReadWebhooks + WriteWebhooks + ChannelStore> Courier<'a
     /// [`AppError::Unavailable`] when it cannot be read.
     pub async fn due(&self) -> Result<BTreeMap<DestinationId, Vec<DeliveryKey>>, AppError> {
         let mut due: BTreeMap<DestinationId, Vec<DeliveryKey>> = BTreeMap::new();
-        for key in self.deliveries.due(self.host.now(), DUE).await? {
+        let found = self.deliveries.due(self.host.now(), DUE).await?;
+        if found.damaged > 0 {
+            tracing::error!(
+                deliveries = found.damaged,
+                "what is due has keys of no delivery and is left out"
+            );
+        }
+        for key in found.keys {
             due.entry(key.destination.clone()).or_default().push(key);
         }
         Ok(due)
@@ -224,10 +233,21 @@ impl<'a, D: Deliveries + ReadWebhooks + WriteWebhooks + ChannelStore> Courier<'a
             // Read anew before each few: it may have been changed, paused or disabled meanwhile.
             let id = destination.webhook_id().and_then(|id| WebhookId::parse(id).ok());
             let record = match id {
-                Some(id) => self.deliveries.webhook(id).await?,
-                None => None,
+                Some(id) => self.deliveries.webhook(id).await.and_then(|record| self.unaltered(record)),
+                None => Ok(None),
             };
             let now = self.host.now();
+            let record = match record {
+                // Until an operator has mended it.
+                Err(StoreError::Damaged(error)) => {
+                    tracing::error!(%destination, error, "a webhook cannot be read: its deliveries wait");
+                    let until = now.plus_seconds(REST_SECONDS);
+                    let some = batch.into_iter().chain(keys.by_ref().take(POSTPONED_AT_ONCE)).collect();
+                    report.postponed += self.change_due(some, |delivery| delivery.postponed(until)).await?;
+                    continue;
+                }
+                record => record?,
+            };
             let record = match record.filter(|record| record.deleted_at.is_none()) {
                 Some(record) if record.webhook.is_enabled() => record,
                 Some(_) | None => {
@@ -250,6 +270,11 @@ impl<'a, D: Deliveries + ReadWebhooks + WriteWebhooks + ChannelStore> Courier<'a
                 }
             }
         }
+    }
+
+    /// A webhook that this deployment wrote as it stands. Nothing is sent by settings of another writer.
+    fn unaltered(&self, record: Option<WebhookRecord>) -> Result<Option<WebhookRecord>, StoreError> {
+        record.map(|record| record.unaltered(self.deployment_key)).transpose()
     }
 
     /// Those of some deliveries that are due.
@@ -400,7 +425,7 @@ impl<'a, D: Deliveries + ReadWebhooks + WriteWebhooks + ChannelStore> Courier<'a
                 after.webhook = after.webhook.disable(disabled.reason.into(), now);
                 event = Some(disabling);
             }
-            let change = WebhookChange { record: &after, event: event.as_ref(), count: None };
+            let change = WebhookChange::new(&after, event.as_ref(), None, self.deployment_key)?;
             match self.deliveries.commit_webhook(change).await {
                 Ok(()) => {
                     if let Some(disabled) = disabled {
@@ -409,7 +434,8 @@ impl<'a, D: Deliveries + ReadWebhooks + WriteWebhooks + ChannelStore> Courier<'a
                     }
                     return Ok(());
                 }
-                Err(CommitError::Conflict) => match self.deliveries.webhook(id).await? {
+                // INVARIANT: what another writer has made of it is never bound anew.
+                Err(CommitError::Conflict) => match self.unaltered(self.deliveries.webhook(id).await?)? {
                     Some(changed) => record = changed,
                     None => return Ok(()),
                 },

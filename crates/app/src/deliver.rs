@@ -7,14 +7,15 @@
 use crate::error::AppError;
 use crate::host::Host;
 use crate::ports::{
-    LoadHold, LoadRequest, NewDelivery, NoSubscribers, Outbox, OutboxEntry, OutboxKey, Publish, PublishError,
-    PutDelivery, ReadPreferences, ReadWebhooks, Settled, StoreError, WebhookRecord,
+    AllWebhooks, DamagedWebhook, LoadHold, LoadRequest, NewDelivery, NoSubscribers, Outbox, OutboxEntry,
+    OutboxKey, Publish, PublishError, PutDelivery, ReadPreferences, ReadWebhooks, Settled, StoreError,
 };
 use crate::route::{NoRequests, Routing};
 use countersign_core::cloud_event::CloudEvent;
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::timestamp::Timestamp;
 use countersign_delivery::state::Delivery;
+use countersign_webhook::webhook::WebhookId;
 use std::time::Duration;
 
 /// How often a delivery may fail before the entry becomes a dead letter.
@@ -146,7 +147,7 @@ struct Pass<'a, S, P, W, R> {
     key: Option<&'a DeploymentKey>,
     host: &'a dyn Host,
     /// The webhooks, read when the first entry needs them.
-    webhooks: Option<Vec<WebhookRecord>>,
+    webhooks: Option<AllWebhooks>,
     report: DeliveryReport,
     /// What was published and is not settled yet.
     published: Vec<OutboxKey>,
@@ -214,7 +215,8 @@ impl<'a, S: Outbox, P: Publish, W: ReadWebhooks + PutDelivery + ReadPreferences,
     }
 
     /// Gives each webhook that takes the event a delivery. One that is disabled gets one that is skipped, which can be
-    /// delivered later. What happened before a webhook was made is none of its events.
+    /// delivered later; so does one whose record cannot be read, which holds up no other. What happened before a webhook was made
+    /// is none of its events.
     async fn route(
         &mut self,
         event: &CloudEvent,
@@ -226,19 +228,28 @@ impl<'a, S: Outbox, P: Publish, W: ReadWebhooks + PutDelivery + ReadPreferences,
             None => self.subscribers.deliveries.webhooks().await?,
         };
         let notice = &event.notice;
+        let (event_id, event_type, now) = (notice.event_id(), notice.event_type(), self.host.now());
+        let (request_id, sequence) = (notice.request_id(), notice.sequence());
+        let delivery_to = |id: WebhookId| {
+            let destination = id.destination().map_err(|error| StoreError::Corrupt(error.to_string()))?;
+            Ok(Delivery::new(destination, event_id, request_id, sequence, event_type, now))
+        };
         let mut deliveries = Vec::new();
-        for record in &webhooks {
+        for damaged in &webhooks.damaged {
+            let DamagedWebhook { id, reason } = damaged;
+            let webhook_id = id.map(|id| id.to_string()).unwrap_or_default();
+            tracing::error!(webhook_id, %event_id, error = reason, "a webhook cannot be read: its events are skipped");
+            if let Some(id) = *id {
+                deliveries.push(delivery_to(id)?.skip());
+            }
+        }
+        for record in &webhooks.records {
             let webhook = &record.webhook;
             let is_for_it = record.deleted_at.is_none() && notice.timestamp() >= webhook.created_at;
             if !is_for_it || !webhook.takes(event) {
                 continue;
             }
-            let destination =
-                webhook.id.destination().map_err(|error| StoreError::Corrupt(error.to_string()))?;
-            let (request_id, sequence) = (notice.request_id(), notice.sequence());
-            let (event_id, event_type) = (notice.event_id(), notice.event_type());
-            let now = self.host.now();
-            let delivery = Delivery::new(destination, event_id, request_id, sequence, event_type, now);
+            let delivery = delivery_to(webhook.id)?;
             deliveries.push(if webhook.is_enabled() { delivery } else { delivery.skip() });
         }
         self.webhooks = Some(webhooks);

@@ -15,9 +15,9 @@ pub use channels::{
     PlaceRecord, Thread,
 };
 pub use deliveries::{
-    Deliveries, DeliveryBacklog, DeliveryKey, DeliveryPage, DeliveryQuery, NewDelivery, NoSubscribers,
-    NoWebhookClient, PutDelivery, ReadDeliveries, ReadWebhooks, StoredDelivery, WebhookChange, WebhookClient,
-    WebhookCount, WebhookRecord, WriteWebhooks,
+    AllWebhooks, DamagedWebhook, Deliveries, DeliveryBacklog, DeliveryKey, DeliveryPage, DeliveryQuery,
+    DueDeliveries, NewDelivery, NoSubscribers, NoWebhookClient, PutDelivery, ReadDeliveries, ReadWebhooks,
+    StoredDelivery, WebhookChange, WebhookClient, WebhookCount, WebhookRecord, WriteWebhooks,
 };
 pub use events::{
     CountAttempts, CountedAttempts, CountedAttemptsStore, EventPage, EventQuery, LastEvent, QueryEvents,

@@ -2,7 +2,8 @@
 //! one of an endpoint.
 
 use crate::ports::{
-    ChannelStore, Deliveries, DeliveryKey, ReadDeliveries, ReadWebhooks, StoreError, StoredDelivery,
+    ChannelStore, Deliveries, DeliveryKey, PlaceRecord, ReadDeliveries, ReadWebhooks, StoreError,
+    StoredDelivery, WebhookRecord,
 };
 use countersign_core::digest::Digest;
 use countersign_core::timestamp::Timestamp;
@@ -130,28 +131,45 @@ pub(crate) async fn last_success<D: ReadWebhooks + ChannelStore>(
     store: &D,
     configuration: Option<&Configuration>,
 ) -> Result<Option<Timestamp>, StoreError> {
-    let webhooks = store.webhooks().await?;
+    let webhooks = store.webhooks().await?.records;
     let mut last = webhooks.iter().filter_map(|record| record.health.last_success_at).max();
     for (name, destination) in configuration.iter().flat_map(|configuration| &configuration.destinations) {
         if destination.kind() != Kind::Log {
-            last = last.max(store.place(&whole(name)?).await?.health.last_success_at);
+            let place = readable_place(store, name).await?;
+            last = last.max(place.and_then(|place| place.health.last_success_at));
         }
     }
     Ok(last)
 }
 
-/// How many webhooks and configured destinations are given up because they fail, and take nothing until an operator has mended them.
+/// How many webhooks and configured destinations are given up because they fail or cannot be read, and take nothing until an
+/// operator has mended them.
 pub(crate) async fn failing<D: ReadWebhooks + ChannelStore>(
     store: &D,
     configuration: Option<&Configuration>,
 ) -> Result<usize, StoreError> {
-    let webhooks = store.webhooks().await?.into_iter().filter(|record| record.deleted_at.is_none());
-    let mut failing =
-        webhooks.filter(|record| !record.webhook.is_enabled() && record.health.disabled.is_some()).count();
+    let webhooks = store.webhooks().await?;
+    let is_given_up = |record: &&WebhookRecord| {
+        record.deleted_at.is_none() && !record.webhook.is_enabled() && record.health.disabled.is_some()
+    };
+    let mut failing = webhooks.damaged.len() + webhooks.records.iter().filter(is_given_up).count();
     for name in configuration.iter().flat_map(|configuration| configuration.destinations.keys()) {
-        failing += usize::from(store.place(&whole(name)?).await?.health.disabled.is_some());
+        let place = readable_place(store, name).await?;
+        failing += usize::from(place.is_none_or(|place| place.health.disabled.is_some()));
     }
     Ok(failing)
+}
+
+/// The record of a configured destination as a whole; nothing of one that cannot be read, which hides no other.
+async fn readable_place<D: ChannelStore>(store: &D, name: &str) -> Result<Option<PlaceRecord>, StoreError> {
+    match store.place(&whole(name)?).await {
+        Ok(place) => Ok(Some(place)),
+        Err(StoreError::Damaged(error)) => {
+            tracing::error!(destination = name, error, "the record of a destination cannot be read");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// A configured destination as a whole, for all recipients there.

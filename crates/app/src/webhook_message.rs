@@ -75,6 +75,7 @@ mod tests {
             health: Health::default(),
             trail: TrailHead::EMPTY,
             deleted_at: None,
+            seal: None,
             revision: 1,
         }
     }

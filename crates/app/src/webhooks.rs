@@ -16,8 +16,8 @@ pub use trial::{Trial, test};
 use crate::dependencies::Dependencies;
 use crate::error::AppError;
 use crate::ports::{
-    CommitError, Deliveries, ReadWebhooks, StoreError, WebhookChange, WebhookCount, WebhookRecord,
-    WriteWebhooks,
+    AllWebhooks, CommitError, DamagedWebhook, Deliveries, ReadWebhooks, StoreError, WebhookChange,
+    WebhookCount, WebhookRecord, WriteWebhooks,
 };
 use crate::retry::Attempts;
 use change::{Changed, change};
@@ -72,10 +72,28 @@ fn permit<S>(dependencies: &Dependencies<S>, actor: &Principal) -> Result<(), Ap
     }
 }
 
+/// A webhook, deleted or not, as this deployment wrote it.
+async fn load_any<S: WebhookStore>(
+    dependencies: &Dependencies<S>,
+    id: WebhookId,
+) -> Result<WebhookRecord, AppError> {
+    let record = dependencies.store.webhooks().webhook(id).await.map_err(unreadable)?;
+    let record = record.ok_or(AppError::NoSuchWebhook)?;
+    Ok(record.unaltered(&dependencies.deployment_key).map_err(unreadable)?)
+}
+
 /// A webhook that is not deleted.
-async fn load<W: ReadWebhooks>(store: &W, id: WebhookId) -> Result<WebhookRecord, AppError> {
-    let record = store.webhook(id).await?;
-    record.filter(|record| record.deleted_at.is_none()).ok_or(AppError::NoSuchWebhook)
+async fn load<S: WebhookStore>(
+    dependencies: &Dependencies<S>,
+    id: WebhookId,
+) -> Result<WebhookRecord, AppError> {
+    let record = load_any(dependencies, id).await?;
+    if record.deleted_at.is_none() { Ok(record) } else { Err(AppError::NoSuchWebhook) }
+}
+
+/// What is damaged is no request, as callers would be answered otherwise.
+fn unreadable(error: StoreError) -> StoreError {
+    if let StoreError::Damaged(reason) = error { StoreError::Corrupt(reason) } else { error }
 }
 
 fn sealed<S>(
@@ -124,10 +142,11 @@ pub async fn create<S: WebhookStore>(
             health: Health::default(),
             trail: event.head(),
             deleted_at: None,
+            seal: None,
             revision: 0,
         };
         let count = WebhookCount { webhooks: count.webhooks.saturating_add(1), ..count };
-        let change = WebhookChange { record: &record, event: Some(&event), count: Some(count) };
+        let change = WebhookChange::new(&record, Some(&event), Some(count), &dependencies.deployment_key)?;
         let failure = match store.commit_webhook(change).await {
             Ok(()) => {
                 record.revision = 1;
@@ -148,19 +167,28 @@ pub async fn create<S: WebhookStore>(
     }
 }
 
-/// All webhooks that are not deleted, by id, so the oldest first.
+/// All webhooks that are not deleted, by id, so the oldest first. What this deployment did not write as it stands is damaged.
 ///
 /// # Errors
 /// [`Refusal::NotPermitted`]; [`AppError::Unavailable`].
 pub async fn list<S: WebhookStore>(
     dependencies: &Dependencies<S>,
     actor: &Principal,
-) -> Result<Vec<WebhookRecord>, AppError> {
+) -> Result<AllWebhooks, AppError> {
     permit(dependencies, actor)?;
-    let mut records = dependencies.store.webhooks().webhooks().await?;
-    records.retain(|record| record.deleted_at.is_none());
-    records.sort_by_key(|record| record.webhook.id);
-    Ok(records)
+    let AllWebhooks { records, mut damaged } = dependencies.store.webhooks().webhooks().await?;
+    let mut written = Vec::with_capacity(records.len());
+    for record in records {
+        let id = record.webhook.id;
+        match record.unaltered(&dependencies.deployment_key) {
+            Ok(record) => written.push(record),
+            Err(error) => damaged.push(DamagedWebhook { id: Some(id), reason: error.to_string() }),
+        }
+    }
+    written.retain(|record| record.deleted_at.is_none());
+    written.sort_by_key(|record| record.webhook.id);
+    damaged.sort_by_key(|damaged| damaged.id);
+    Ok(AllWebhooks { records: written, damaged })
 }
 
 /// One webhook.
@@ -173,7 +201,7 @@ pub async fn get<S: WebhookStore>(
     actor: &Principal,
 ) -> Result<WebhookRecord, AppError> {
     permit(dependencies, actor)?;
-    load(dependencies.store.webhooks(), id).await
+    load(dependencies, id).await
 }
 
 /// Changes settings. Who changes `version` has seen what is changed.
@@ -315,7 +343,7 @@ pub async fn trail<S: WebhookStore>(
 ) -> Result<WebhookTrail, AppError> {
     permit(dependencies, actor)?;
     let store = dependencies.store.webhooks();
-    let record = store.webhook(id).await?.ok_or(AppError::NoSuchWebhook)?;
+    let record = load_any(dependencies, id).await?;
     let end = record.trail.sequence;
     let wanted = usize::try_from(end).unwrap_or(usize::MAX).min(MAX_TRAIL);
     let mut documents: Vec<String> = Vec::new();

@@ -10,8 +10,8 @@ use crate::keys::{
     WEBHOOKS, trail_key,
 };
 use crate::webhook_item::{
-    count_item, count_key, is_count, trail_document, trail_item, trail_sort_key, webhook_count, webhook_item,
-    webhook_key, webhook_record,
+    count_item, count_key, is_count, trail_document, trail_item, trail_sort_key, webhook_count, webhook_id,
+    webhook_item, webhook_key, webhook_record,
 };
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -19,9 +19,9 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use aws_types::SdkConfig;
 use countersign_app::ports::{
-    CommitError, Deliveries, DeliveryBacklog, DeliveryKey, DeliveryPage, DeliveryQuery, NewDelivery,
-    PutDelivery, ReadDeliveries, ReadWebhooks, StoreError, StoredDelivery, WebhookChange, WebhookCount,
-    WebhookRecord, WriteWebhooks,
+    AllWebhooks, CommitError, DamagedWebhook, Deliveries, DeliveryBacklog, DeliveryKey, DeliveryPage,
+    DeliveryQuery, DueDeliveries, NewDelivery, PutDelivery, ReadDeliveries, ReadWebhooks, StoreError,
+    StoredDelivery, WebhookChange, WebhookCount, WebhookRecord, WriteWebhooks,
 };
 use countersign_core::timestamp::Timestamp;
 use countersign_delivery::destination::DestinationId;
@@ -114,9 +114,8 @@ impl DynamoDeliveries {
         loop {
             let page = self.indexed(shard, Timestamp::LATEST).set_exclusive_start_key(start).send().await;
             let page = page.map_err(store_error)?;
-            for item in page.items.unwrap_or_default() {
-                keys.push(delivery_key(&item)?);
-            }
+            // What has no key of a delivery is counted where it is due.
+            keys.extend(page.items.unwrap_or_default().iter().filter_map(|item| delivery_key(item).ok()));
             start = page.last_evaluated_key;
             if start.is_none() {
                 return Ok(keys);
@@ -240,22 +239,29 @@ impl ReadDeliveries for DynamoDeliveries {
             .await
             .map_err(store_error)?;
         let next = page.last_evaluated_key.as_ref().map(delivery_key).transpose()?;
-        let items = page.items.unwrap_or_default().into_iter();
-        Ok(DeliveryPage {
-            deliveries: items.map(stored_delivery).collect::<Result<_, _>>()?,
-            next: next.map(|key| key.event_id),
-        })
+        let mut found =
+            DeliveryPage { deliveries: Vec::new(), damaged: 0, next: next.map(|key| key.event_id) };
+        for item in page.items.unwrap_or_default() {
+            match stored_delivery(item) {
+                Ok(stored) => found.deliveries.push(stored),
+                Err(_) => found.damaged += 1,
+            }
+        }
+        Ok(found)
     }
 }
 
 impl Deliveries for DynamoDeliveries {
-    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<DeliveryKey>, StoreError> {
-        let mut due = Vec::new();
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<DueDeliveries, StoreError> {
+        let mut due = DueDeliveries::default();
         for shard in 0..DUE_SHARDS {
             let until = self.indexed(&shard.to_string(), now);
             let page = until.limit(i32::try_from(limit).unwrap_or(i32::MAX)).send();
             for item in page.await.map_err(store_error)?.items.unwrap_or_default() {
-                due.push(delivery_key(&item)?);
+                match delivery_key(&item) {
+                    Ok(key) => due.keys.push(key),
+                    Err(_) => due.damaged += 1,
+                }
             }
         }
         Ok(due)
@@ -321,21 +327,26 @@ impl Deliveries for DynamoDeliveries {
             .map_err(store_error)?;
         let mut forgotten = 0;
         for item in page.items.unwrap_or_default() {
-            let stored = stored_delivery(item)?;
-            if stored.delivery.state == DeliveryState::Waiting {
-                continue;
-            }
-            let key = DeliveryKey { destination: destination.clone(), event_id: stored.delivery.event_id };
-            // Unless an operator has it delivered again meanwhile.
-            let condition = revised(stored.revision);
+            let key: Item = item
+                .iter()
+                .filter(|(name, _)| [DESTINATION, EVENT_ID].contains(&name.as_str()))
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect();
+            let condition = match stored_delivery(item) {
+                Ok(stored) if stored.delivery.state == DeliveryState::Waiting => continue,
+                // Unless an operator has it delivered again meanwhile.
+                Ok(stored) => revised(stored.revision),
+                // No attempt is made of what cannot be read.
+                Err(_) => Expression::default(),
+            };
             let deleted = self
                 .client
                 .delete_item()
                 .table_name(&self.table)
-                .set_key(Some(key_item(&key)))
-                .condition_expression(condition.text)
-                .set_expression_attribute_names(Some(condition.names))
-                .set_expression_attribute_values(Some(condition.values))
+                .set_key(Some(key))
+                .set_condition_expression(Some(condition.text).filter(|text| !text.is_empty()))
+                .set_expression_attribute_names(Some(condition.names).filter(|names| !names.is_empty()))
+                .set_expression_attribute_values(Some(condition.values).filter(|values| !values.is_empty()))
                 .send()
                 .await;
             match deleted {
@@ -352,19 +363,24 @@ impl Deliveries for DynamoDeliveries {
 }
 
 impl ReadWebhooks for DynamoDeliveries {
-    async fn webhooks(&self) -> Result<Vec<WebhookRecord>, StoreError> {
-        let mut records = Vec::new();
+    async fn webhooks(&self) -> Result<AllWebhooks, StoreError> {
+        let mut all = AllWebhooks::default();
         let mut start = None;
         loop {
             let page = self.range(WEBHOOKS, "!", "~").set_exclusive_start_key(start).send().await;
             let page = page.map_err(store_error)?;
             let items = page.items.unwrap_or_default().into_iter().filter(|item| !is_count(item));
             for item in items {
-                records.push(webhook_record(&item)?);
+                match webhook_record(&item) {
+                    Ok(record) => all.records.push(record),
+                    Err(error) => {
+                        all.damaged.push(DamagedWebhook { id: webhook_id(&item), reason: error.to_string() })
+                    }
+                }
             }
             start = page.last_evaluated_key;
             if start.is_none() {
-                return Ok(records);
+                return Ok(all);
             }
         }
     }
@@ -396,7 +412,7 @@ impl ReadWebhooks for DynamoDeliveries {
 
 impl WriteWebhooks for DynamoDeliveries {
     async fn commit_webhook(&self, change: WebhookChange<'_>) -> Result<(), CommitError> {
-        let record = self.revised_put(webhook_item(change.record)?, change.record.revision)?;
+        let record = self.revised_put(webhook_item(change.record, change.seal())?, change.record.revision)?;
         let mut transaction = self.client.transact_write_items().transact_items(record);
         if let Some(event) = change.event {
             transaction = transaction.transact_items(self.conditional_put(trail_item(event), is_new())?);

@@ -5,6 +5,7 @@ use crate::expression::Item;
 use crate::keys::{DESTINATION, EVENT_ID, FORMAT, REVISION, WEBHOOK_COUNT, WEBHOOKS, trail_key};
 use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_app::ports::{StoreError, WebhookCount, WebhookRecord};
+use countersign_core::digest::Digest;
 use countersign_core::timestamp::Timestamp;
 use countersign_delivery::health::Health;
 use countersign_webhook::secret::{SealedSecret, Secrets};
@@ -17,6 +18,8 @@ const WEBHOOK_FORMAT: &str = "countersign.webhook.v1";
 
 /// The document of a webhook or of an event of its trail.
 const DOCUMENT: &str = "document";
+/// What binds the webhook of a document.
+const SEAL: &str = "seal";
 /// How many webhooks there are.
 const WEBHOOKS_NUMBER: &str = "webhooks";
 
@@ -60,8 +63,8 @@ pub(crate) fn trail_sort_key(sequence: u64) -> String {
 }
 
 /// The item of a webhook, as the successor of the one that was read.
-pub(crate) fn webhook_item(record: &WebhookRecord) -> Result<Item, StoreError> {
-    let WebhookRecord { webhook, secrets, health, trail, deleted_at, revision } = record.clone();
+pub(crate) fn webhook_item(record: &WebhookRecord, seal: Digest) -> Result<Item, StoreError> {
+    let WebhookRecord { webhook, secrets, health, trail, deleted_at, seal: _, revision } = record.clone();
     let id = webhook.id;
     let document = WebhookDocument { webhook, secrets, health, trail, deleted_at };
     let document = serde_json::to_string(&document).map_err(|error| unreadable("webhook", error))?;
@@ -69,6 +72,7 @@ pub(crate) fn webhook_item(record: &WebhookRecord) -> Result<Item, StoreError> {
     item.insert(FORMAT.to_owned(), text(WEBHOOK_FORMAT));
     item.insert(REVISION.to_owned(), AttributeValue::N((revision + 1).to_string()));
     item.insert(DOCUMENT.to_owned(), text(document));
+    item.insert(SEAL.to_owned(), text(seal.to_string()));
     Ok(item)
 }
 
@@ -89,7 +93,13 @@ pub(crate) fn webhook_record(item: &Item) -> Result<WebhookRecord, StoreError> {
         return Err(damaged("another webhook stands under its id"));
     }
     let revision = number_of(item, REVISION).ok_or_else(|| damaged("it has no revision"))?;
-    Ok(WebhookRecord { webhook, secrets, health, trail, deleted_at, revision })
+    let seal = text_of(item, SEAL).and_then(|seal| Digest::parse(seal).ok());
+    Ok(WebhookRecord { webhook, secrets, health, trail, deleted_at, seal, revision })
+}
+
+/// The id of the webhook that an item stands for, whatever else is in it.
+pub(crate) fn webhook_id(item: &Item) -> Option<WebhookId> {
+    text_of(item, EVENT_ID).and_then(|id| WebhookId::parse(id).ok())
 }
 
 /// Whether an item of the partition is the number of webhooks.

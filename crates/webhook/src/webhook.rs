@@ -1,7 +1,9 @@
 //! A webhook: its settings, whether it takes anything now, and how it changes.
 
 use crate::settings::{Draft, Member, Settings};
+use countersign_core::canonical::CanonicalJson;
 use countersign_core::cloud_event::CloudEvent;
+use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::person::PersonId;
 use countersign_core::timestamp::Timestamp;
 use countersign_delivery::destination::{DestinationId, InvalidDestinationId};
@@ -15,6 +17,9 @@ use uuid::Uuid;
 pub const MAX_WEBHOOKS: usize = 50;
 
 const PREFIX: &str = "wh_";
+
+/// Keeps the seal of a webhook from being good for anything else.
+const SEAL_PURPOSE: &str = "countersign.webhook-seal.v1";
 
 /// Names a webhook: `wh_` and a `UUIDv7` in its canonical spelling, so that ids sort by the time they were made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -141,6 +146,16 @@ impl Webhook {
     /// Whether deliveries to it are attempted. Those of one that is disabled are skipped, and can be redelivered.
     pub fn is_enabled(&self) -> bool {
         self.disabled.is_none()
+    }
+
+    /// What binds it as it is stored: HMAC-SHA-256 under the deployment's key. Events go nowhere by settings that no deployment
+    /// has written.
+    ///
+    /// # Errors
+    /// Never: each member has a JSON form.
+    pub fn seal(&self, key: &DeploymentKey) -> Result<Digest, serde_json::Error> {
+        let document = CanonicalJson::of(&serde_json::to_value(self)?);
+        Ok(key.digest(&format!("{SEAL_PURPOSE}:{}", self.id), document.as_str()))
     }
 
     /// Whether an event is one for it: then it has a delivery, be it enabled or not.

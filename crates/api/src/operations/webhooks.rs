@@ -62,8 +62,8 @@ impl<S: WebhookStore> Endpoint<S> for ListWebhooks {
         fields: Fields,
     ) -> Result<Reply, Problem> {
         fields.finish(Some(()))?;
-        let records = webhooks::list(dependencies, actor).await?;
-        Ok(Reply::json(200, &WebhooksBody::of(&records, dependencies.host.now())))
+        let all = webhooks::list(dependencies, actor).await?;
+        Ok(Reply::json(200, &WebhooksBody::of(&all, dependencies.host.now())))
     }
 }
 

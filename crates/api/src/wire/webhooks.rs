@@ -1,7 +1,7 @@
 //! Webhooks, their deliveries and their trails, as they are answered. Secrets are answered once, where they are made; values of
 //! headers never.
 
-use countersign_app::ports::WebhookRecord;
+use countersign_app::ports::{AllWebhooks, WebhookRecord};
 use countersign_app::webhooks::{DeliveryLog, Redelivered, Trial, WebhookTrail, WithSecret};
 use countersign_core::timestamp::Timestamp;
 use countersign_delivery::state::{Delivery, LastAttempt};
@@ -136,15 +136,21 @@ impl WebhookBody {
 pub struct WebhooksBody {
     /// The oldest first.
     pub webhooks: Vec<WebhookBody>,
+    /// The ids of those whose records cannot be read, or were not written by this deployment: nothing is sent to them. The key of a
+    /// record that has no id of a webhook is in none of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub damaged_ids: Vec<String>,
     /// How many there may be.
     pub limit: u64,
 }
 
 impl WebhooksBody {
     /// Webhooks at this time.
-    pub fn of(records: &[WebhookRecord], now: Timestamp) -> Self {
-        let webhooks = records.iter().map(|record| WebhookBody::of(record, now)).collect();
-        Self { webhooks, limit: u64::try_from(MAX_WEBHOOKS).unwrap_or(u64::MAX) }
+    pub fn of(all: &AllWebhooks, now: Timestamp) -> Self {
+        let webhooks = all.records.iter().map(|record| WebhookBody::of(record, now)).collect();
+        let damaged_ids =
+            all.damaged.iter().filter_map(|damaged| damaged.id).map(|id| id.to_string()).collect();
+        Self { webhooks, damaged_ids, limit: u64::try_from(MAX_WEBHOOKS).unwrap_or(u64::MAX) }
     }
 }
 

@@ -30,8 +30,44 @@ pub struct WebhookRecord {
     pub trail: TrailHead,
     /// When it was deleted. Its record stays, for those who read its trail and the log of its deliveries.
     pub deleted_at: Option<Timestamp>,
+    /// What binds the webhook, see [`Webhook::seal`]. As it was read; a change computes its own.
+    pub seal: Option<Digest>,
     /// Counts the changes of the record: it is written only as the successor of the one that was read. 0 has not been stored.
     pub revision: u64,
+}
+
+impl WebhookRecord {
+    /// The record, if the deployment that has this key wrote the webhook as it stands.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] if it did not.
+    pub fn unaltered(self, key: &DeploymentKey) -> Result<Self, StoreError> {
+        if self.seal.is_some() && self.seal == self.webhook.seal(key).ok() {
+            return Ok(self);
+        }
+        let id = self.webhook.id;
+        Err(StoreError::Damaged(format!(
+            "the seal of webhook {id} does not fit: this deployment did not write it"
+        )))
+    }
+}
+
+/// All webhooks of a store.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AllWebhooks {
+    /// Those that can be read, by id.
+    pub records: Vec<WebhookRecord>,
+    /// Those that cannot.
+    pub damaged: Vec<DamagedWebhook>,
+}
+
+/// A webhook whose record cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DamagedWebhook {
+    /// The id that the record stands under, if that is one.
+    pub id: Option<WebhookId>,
+    /// What is wrong with it. It names no value.
+    pub reason: String,
 }
 
 /// How many webhooks there are, so that two callers who make one at the same time do not exceed the limit.
@@ -52,12 +88,34 @@ pub struct WebhookChange<'a> {
     pub event: Option<&'a TrailEvent>,
     /// The number of webhooks, as [`record`](Self::record), if it changes.
     pub count: Option<WebhookCount>,
+    seal: Digest,
+}
+
+impl<'a> WebhookChange<'a> {
+    /// A change of a record, bound with the key of the deployment.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] for a webhook without a JSON form, of which there is none.
+    pub fn new(
+        record: &'a WebhookRecord,
+        event: Option<&'a TrailEvent>,
+        count: Option<WebhookCount>,
+        key: &DeploymentKey,
+    ) -> Result<Self, StoreError> {
+        let seal = record.webhook.seal(key).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        Ok(Self { record, event, count, seal })
+    }
+
+    /// What binds the webhook as it is to be.
+    pub fn seal(&self) -> Digest {
+        self.seal
+    }
 }
 
 /// Reads webhooks, strongly consistent.
 pub trait ReadWebhooks: Send + Sync {
-    /// All of them, those that are deleted too, by id.
-    fn webhooks(&self) -> impl Future<Output = Result<Vec<WebhookRecord>, StoreError>> + Send;
+    /// All of them, those that are deleted too. One that cannot be read keeps none of the others back.
+    fn webhooks(&self) -> impl Future<Output = Result<AllWebhooks, StoreError>> + Send;
 
     /// The webhook of this id, deleted or not.
     fn webhook(
@@ -131,8 +189,10 @@ pub struct DeliveryKey {
 /// Some deliveries of one destination.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DeliveryPage {
-    /// The deliveries.
+    /// The deliveries, but for those that cannot be read.
     pub deliveries: Vec<StoredDelivery>,
+    /// How many cannot be read.
+    pub damaged: usize,
     /// After which event the next page begins; `None` on the last. A page may be short, or empty, and not the last.
     pub next: Option<EventId>,
 }
@@ -152,6 +212,15 @@ pub struct DeliveryQuery {
     pub after: Option<EventId>,
     /// How many, at most.
     pub limit: usize,
+}
+
+/// What is due.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DueDeliveries {
+    /// The deliveries, the longest due of each partition first.
+    pub keys: Vec<DeliveryKey>,
+    /// How many have a key that is none of a delivery.
+    pub damaged: usize,
 }
 
 /// How much waits for a destination, and how much was given up.
@@ -190,8 +259,8 @@ pub trait PutDelivery: Send + Sync {
 pub struct NoSubscribers;
 
 impl ReadWebhooks for NoSubscribers {
-    async fn webhooks(&self) -> Result<Vec<WebhookRecord>, StoreError> {
-        Ok(Vec::new())
+    async fn webhooks(&self) -> Result<AllWebhooks, StoreError> {
+        Ok(AllWebhooks::default())
     }
 
     async fn webhook(&self, _id: WebhookId) -> Result<Option<WebhookRecord>, StoreError> {
@@ -219,7 +288,7 @@ impl PutDelivery for NoSubscribers {
 }
 
 impl<T: ReadWebhooks> ReadWebhooks for Option<T> {
-    async fn webhooks(&self) -> Result<Vec<WebhookRecord>, StoreError> {
+    async fn webhooks(&self) -> Result<AllWebhooks, StoreError> {
         match self {
             Some(webhooks) => webhooks.webhooks().await,
             None => NoSubscribers.webhooks().await,
@@ -291,7 +360,7 @@ pub trait Deliveries: PutDelivery + ReadDeliveries {
         &self,
         now: Timestamp,
         limit: usize,
-    ) -> impl Future<Output = Result<Vec<DeliveryKey>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<DueDeliveries, StoreError>> + Send;
 
     /// What waits and what was given up, by [`DestinationId::without_recipient`]. May lag behind.
     fn delivery_backlog(
@@ -322,7 +391,8 @@ pub trait Deliveries: PutDelivery + ReadDeliveries {
         }
     }
 
-    /// Forgets deliveries of a destination that are closed, of events of `until` or before, at most `limit`. How many they were.
+    /// Forgets deliveries of a destination that are closed, or cannot be read, of events of `until` or before, at most `limit`. How
+    /// many they were.
     fn forget(
         &self,
         destination: &DestinationId,

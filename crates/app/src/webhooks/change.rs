@@ -58,7 +58,7 @@ pub(super) async fn change<S: WebhookStore>(
         {
             return Ok(store.webhook(id).await?.unwrap_or_else(|| record.clone()));
         }
-        let before = load(store, id).await?;
+        let before = load(dependencies, id).await?;
         let now = host.now();
         let (record, change, is_last) = match decide(&before, now)? {
             Changed::Nothing => return Ok(before),
@@ -73,7 +73,7 @@ pub(super) async fn change<S: WebhookStore>(
         } else {
             None
         };
-        let written = WebhookChange { record: &record, event: Some(&event), count };
+        let written = WebhookChange::new(&record, Some(&event), count, &dependencies.deployment_key)?;
         let failure = match store.commit_webhook(written).await {
             Ok(()) => return Ok(WebhookRecord { revision: record.revision.saturating_add(1), ..record }),
             Err(CommitError::Store(error @ (StoreError::Corrupt(_) | StoreError::Damaged(_)))) => {

@@ -1,10 +1,10 @@
 //! The log of the deliveries of a webhook, and beginning deliveries anew.
 
 use super::change::{Changed, change};
-use super::{WebhookStore, days_before, load, permit};
+use super::{WebhookStore, days_before, load, load_any, permit};
 use crate::dependencies::Dependencies;
 use crate::error::AppError;
-use crate::ports::{DeliveryKey, DeliveryQuery, ReadDeliveries, ReadWebhooks as _, StoredDelivery};
+use crate::ports::{DeliveryKey, DeliveryQuery, ReadDeliveries, StoredDelivery};
 use countersign_core::ids::EventId;
 use countersign_core::principal::Principal;
 use countersign_core::timestamp::Timestamp;
@@ -110,7 +110,7 @@ pub async fn deliveries<S: WebhookStore>(
 ) -> Result<DeliveryLog, AppError> {
     permit(dependencies, actor)?;
     let (store, now) = (dependencies.store.webhooks(), dependencies.host.now());
-    store.webhook(id).await?.ok_or(AppError::NoSuchWebhook)?;
+    load_any(dependencies, id).await?;
     let earliest = days_before(now, LOG_DAYS);
     let mut page = DeliveryQuery {
         destination: destination(id)?,
@@ -129,6 +129,7 @@ pub async fn deliveries<S: WebhookStore>(
     let mut looked_at = 0;
     while page.from <= page.to {
         let found = store.deliveries(&page).await?;
+        note_damaged(id, found.damaged);
         looked_at += page.limit;
         for stored in found.deliveries {
             let delivery = stored.delivery;
@@ -148,6 +149,12 @@ pub async fn deliveries<S: WebhookStore>(
         page.after = found.next;
     }
     Ok(log)
+}
+
+fn note_damaged(id: WebhookId, deliveries: usize) {
+    if deliveries > 0 {
+        tracing::error!(webhook_id = %id, deliveries, "deliveries cannot be read and are left out");
+    }
 }
 
 /// Begins a delivery anew, unless its state, which may have changed since, is not among these. Whether it was.
@@ -186,7 +193,8 @@ pub async fn redeliver<S: WebhookStore>(
 ) -> Result<Redelivered, AppError> {
     permit(dependencies, actor)?;
     let (store, now) = (dependencies.store.webhooks(), dependencies.host.now());
-    if !load(store, id).await?.webhook.is_enabled() {
+    let webhook = load(dependencies, id).await?.webhook;
+    if !webhook.is_enabled() {
         return Err(AppError::WebhookDisabled);
     }
     let states = match redelivery.states.as_slice() {
@@ -218,6 +226,7 @@ pub async fn redeliver<S: WebhookStore>(
                 break;
             }
         };
+        note_damaged(id, found.damaged);
         looked_at += PAGE;
         let mut last = page.after;
         for stored in found.deliveries {
@@ -226,6 +235,10 @@ pub async fn redeliver<S: WebhookStore>(
                 break 'pages;
             }
             last = Some(stored.delivery.event_id);
+            // It was given one while its record could not be read.
+            if stored.event.as_ref().is_ok_and(|event| !webhook.takes(event)) {
+                continue;
+            }
             match begin_anew(store, stored, &states, now).await {
                 Ok(is_begun) => done.redelivered += u64::from(is_begun),
                 Err(error) => {
@@ -263,7 +276,7 @@ pub async fn redeliver_one<S: WebhookStore>(
 ) -> Result<Delivery, AppError> {
     permit(dependencies, actor)?;
     let (store, now) = (dependencies.store.webhooks(), dependencies.host.now());
-    if !load(store, id).await?.webhook.is_enabled() {
+    if !load(dependencies, id).await?.webhook.is_enabled() {
         return Err(AppError::WebhookDisabled);
     }
     let key = DeliveryKey { destination: destination(id)?, event_id };

@@ -41,7 +41,7 @@ pub async fn test<S: WebhookStore>(
 ) -> Result<Trial, AppError> {
     permit(dependencies, actor)?;
     let host = dependencies.host.as_ref();
-    let record = load(dependencies.store.webhooks(), id).await?;
+    let record = load(dependencies, id).await?;
     if !record.webhook.is_enabled() {
         return Err(AppError::WebhookDisabled);
     }

@@ -27,6 +27,10 @@ impl View {
                 text.push(line.behind(None, "  "));
             }
         }
+        for id in &all.damaged_ids {
+            let what = "its record cannot be read, or is altered: nothing is sent to it";
+            text.push(Line::new(Tone::Strong, id).with(None, "  ").with(Tone::Danger, what));
+        }
         let noun = if all.webhooks.len() == 1 { "webhook" } else { "webhooks" };
         text.push(Line::new(Tone::Quiet, &format!("{} {noun} of at most {}", all.webhooks.len(), all.limit)));
         text

@@ -6,7 +6,7 @@ use crate::wire::{
     DeliveriesBody, DeliveryBody, RedeliveredBody, WebhookBody, WebhookEventsBody, WebhookTrialBody,
     WebhooksBody,
 };
-use countersign_app::ports::WebhookRecord;
+use countersign_app::ports::{AllWebhooks, WebhookRecord};
 use countersign_app::webhooks::{DeliveryLog, Redelivered, Trial, WebhookTrail, WithSecret};
 use countersign_core::digest::DeploymentKey;
 use countersign_core::event::EventType;
@@ -86,6 +86,7 @@ pub(super) fn answers() -> Option<Vec<(&'static str, Value)>> {
         health: Health::default(),
         trail: made.head(),
         deleted_at: None,
+        seal: None,
         revision: 1,
     };
     let rotated = TrailChange::Rotated { generation: 2, overlap_seconds: 86_400 };
@@ -140,7 +141,14 @@ pub(super) fn answers() -> Option<Vec<(&'static str, Value)>> {
         ("webhook_rotated", with_secret(&after, &second)?),
         ("webhook_disabled_by_operator", shown(&disabled)?),
         ("webhook_deleted", shown(&deleted)?),
-        ("webhooks", serde_json::to_value(WebhooksBody::of(&[record], later)).ok()?),
+        (
+            "webhooks",
+            serde_json::to_value(WebhooksBody::of(
+                &AllWebhooks { records: vec![record], damaged: Vec::new() },
+                later,
+            ))
+            .ok()?,
+        ),
         ("webhook_taken", serde_json::to_value(WebhookTrialBody::of(&trial)).ok()?),
         ("webhook_not_taken", serde_json::to_value(WebhookTrialBody::of(&not_taken)).ok()?),
         ("redelivered", serde_json::to_value(RedeliveredBody::of(&redelivered)).ok()?),

@@ -367,7 +367,10 @@ fn webhooks_are_described_too() {
         ..serde_json::from_value(answers["webhook"].clone()).unwrap()
     };
     is_described("Webhook", &webhook);
-    is_described("Webhooks", &WebhooksBody { webhooks: Vec::new(), limit: 50 });
+    is_described(
+        "Webhooks",
+        &WebhooksBody { webhooks: Vec::new(), damaged_ids: vec!["x".to_owned()], limit: 50 },
+    );
     let trial =
         WebhookTrialBody { status: Some(1), failure: some(), detail: some(), ..WebhookTrialBody::default() };
     is_described("WebhookTrial", &trial);

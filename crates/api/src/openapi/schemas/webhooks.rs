@@ -158,6 +158,13 @@ pub(super) fn webhook() -> Vec<Member> {
 pub(super) fn webhooks() -> Vec<Member> {
     vec![
         ("webhooks*", json!({ "type": "array", "items": reference("Webhook"), "maxItems": MAX_WEBHOOKS })),
+        (
+            "damaged_ids",
+            described(
+                list(string()),
+                "The ids of those whose records cannot be read, or were not written by this service. Nothing is sent to them.",
+            ),
+        ),
         ("limit*", described(positive(), "How many there may be.")),
     ]
 }
