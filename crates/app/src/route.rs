@@ -111,7 +111,7 @@ impl<R: LoadRequest + LoadHold> Routing<'_, R> {
         let happening = Happening { at: now.max(notice.timestamp()), ..Happening::from(event) };
         let plan = planning.plan(&happening, &request);
         if plan.is_nobody_found && matches!(notice, Notice::Event(_)) {
-            tracing::warn!(request_id = %request.id(), "no approver is found who could be occasion");
+            tracing::warn!(request_id = %request.id(), "no approver is found who could be asked");
         }
         let occasion = Occasion { priority: Some(planning.priority(&request).as_str()), ..occasion };
         let names_holder = plan.messages.iter().any(|message| names_holder(message.kind));

@@ -116,7 +116,7 @@ where
                 }
                 Err(StoreError::Unavailable(error)) => return Err(StoreError::Unavailable(error).into()),
                 Err(error) => {
-                    tracing::warn!(request_id = %id, %error, "nobody is reminded");
+                    tracing::warn!(request_id = %id, %error, "no reminder is sent");
                     report.failed += 1;
                 }
             }
