@@ -7,14 +7,16 @@ use countersign_app::host::Clock as _;
 use countersign_system::private_file::{self};
 use countersign_system::system::SystemHost;
 use serde::{Deserialize, Serialize};
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The version of lines.
 const VERSION: u32 = 1;
+/// How large the file becomes, in bytes, before another one is begun. The one before it is kept.
+const LIMIT: u64 = 16 * 1024 * 1024;
 
 /// The file. Copies share it.
 #[derive(Debug, Clone)]
@@ -112,12 +114,67 @@ impl Observed {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut line = serde_json::to_vec(demand)?;
         line.push(b'\n');
-        OpenOptions::new().create(true).append(true).mode(0o600).open(&self.path)?.write_all(&line)
+        loop {
+            let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(&self.path)?;
+            // Other gates write to it too. INVARIANT: only a gate that holds its lock begins another one.
+            file.lock()?;
+            let held = file.metadata()?;
+            if !fs::metadata(&self.path).is_ok_and(|current| current.ino() == held.ino()) {
+                continue;
+            }
+            if held.len() < LIMIT {
+                return file.write_all(&line);
+            }
+            fs::rename(&self.path, self.earlier())?;
+        }
     }
 
-    /// All lines that can be read.
+    /// All lines that can be read, the earlier ones first.
     pub fn read(&self) -> Vec<Demand> {
-        let text = private_file::read(&self.path).unwrap_or_default();
-        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+        let texts =
+            [self.earlier(), self.path.clone()].map(|path| private_file::read(&path).unwrap_or_default());
+        let lines = texts.iter().flat_map(|text| text.lines());
+        lines.filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    /// The file before the one that is written to.
+    fn earlier(&self) -> PathBuf {
+        self.path.with_extension("1.jsonl")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_full_is_kept_once_and_another_is_begun() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("observed.jsonl");
+        let observed = Observed::new(path.clone());
+        let full = u64::try_from(serde_json::to_vec(&demand("count")).unwrap().len()).unwrap() + 1;
+        for tool in ["look", "count", "drop"] {
+            observed.record(&demand(tool)).unwrap();
+            let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+            assert!(file.metadata().unwrap().len() <= full, "one line");
+            file.write_all(&vec![b'\n'; usize::try_from(LIMIT).unwrap()]).unwrap();
+        }
+        let read: Vec<_> = observed.read().into_iter().map(|demand| demand.tool).collect();
+        assert_eq!(read, ["count", "drop"]);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
+    }
+
+    fn demand(tool: &str) -> Demand {
+        Demand {
+            version: VERSION,
+            at: "2026-01-31T09:30:00.000Z".to_owned(),
+            server: "files".to_owned(),
+            tool: tool.to_owned(),
+            operation: None,
+            permitted: None,
+            refusals: Vec::new(),
+            risk_level: None,
+            approvals_required: None,
+        }
     }
 }
