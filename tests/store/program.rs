@@ -67,6 +67,37 @@ fn a_call_that_waits_is_answered_when_it_stops() {
     assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
 }
 
+/// As a hook does when its time is over, and a browser that goes to another page.
+#[test]
+fn a_caller_who_leaves_before_the_answer_is_no_fault() {
+    let directory = tempfile::tempdir().unwrap();
+    let refusals_after = |head: &str| {
+        let mut program = Program::start(BINARY, directory.path());
+        let (token, ann) = (program.token("ann", "developer"), program.person("ann", "developer"));
+        let path = Service::create(&ann, &Service::high());
+        let mut stream = TcpStream::connect(program.base().strip_prefix("http://").unwrap()).unwrap();
+        let head = head.replace("PATH", &path).replace("TOKEN", &token);
+        stream.write_all(head.as_bytes()).unwrap();
+        // It has been read once later calls are answered.
+        for _ in 0..10 {
+            ann.get(&path).expect(200);
+        }
+        drop(stream);
+        for _ in 0..10 {
+            ann.get(&path).expect(200);
+        }
+        program.signal("TERM");
+        assert_eq!(program.wait().code(), Some(0));
+        program.log().matches("connections refused").count()
+    };
+    assert_eq!(
+        refusals_after("GET PATH?wait=25 HTTP/1.1\r\nhost: x\r\nauthorization: Bearer TOKEN\r\n\r\n"),
+        0
+    );
+    assert_eq!(refusals_after("GET /health HTTP/1.1\r\nho"), 1);
+    assert_eq!(refusals_after("no HTTP\r\n\r\n"), 1);
+}
+
 #[test]
 fn a_reader_of_stderr_who_stops_reading_stops_nothing() {
     let directory = tempfile::tempdir().unwrap();

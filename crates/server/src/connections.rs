@@ -178,6 +178,11 @@ impl Connection {
         CallUnderWay { connection: Arc::clone(self), number }
     }
 
+    /// Whether the head of a request has arrived on it.
+    pub fn has_called(&self) -> bool {
+        held(&self.progress).next_call > 0
+    }
+
     /// What ends it. Called once, before anything else can happen to it.
     pub fn runs_in(&self, task: AbortHandle) {
         // INVARIANT: each connection is served by one task. It is set before it is asked whether the

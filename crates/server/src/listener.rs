@@ -179,10 +179,18 @@ impl Serving {
             .max_send_buf_size(MAX_SEND_BYTES)
             .max_header_list_size(u32::try_from(MAX_HEAD_BYTES).unwrap_or(u32::MAX));
         let served = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-        if self.watcher.watch(served).await.is_err() {
+        if let Err(error) = self.watcher.watch(served).await
+            && !(self.place.connection.has_called() && is_left(error.as_ref()))
+        {
             self.connections.count(Refused::Protocol);
         }
     }
+}
+
+/// Whether the other side has ended the connection: callers leave while they wait for an answer, which is no fault of theirs.
+fn is_left(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    let error = error.downcast_ref::<hyper::Error>();
+    error.is_some_and(|error| error.is_incomplete_message() || error.is_canceled() || error.is_closed())
 }
 
 /// The body of an answer: as long as it is there, its reader is waited for. It is handed over in small pieces:
