@@ -85,14 +85,16 @@ fn check_actions(policy: &Policy) {
         for (role, client) in roles {
             let mut path = in_status(&service, &ann, status);
             for action in ACTIONS {
-                let answer = client.get(&format!("{path}/explain"));
+                let asked = || client.get(&format!("{path}/explain"));
+                // To look at the whole store takes longer than all else here.
+                let answer = if action == ACTIONS[0] { service.untouched(asked) } else { asked() };
                 let shown = ann.get(&path).expect(200);
                 if client.get(&path).status == 404 {
                     refused(answer, 404, "not_found");
                     refused(call(&client, &path, &shown, action), 404, "not_found");
                     continue;
                 }
-                let explained = service.untouched(|| answer.expect(200));
+                let explained = answer.expect(200);
                 assert_eq!(explained["status"], shown["status"], "{status} to {role}");
                 let said = explained["actions"].as_array().unwrap();
                 assert_eq!(said.len(), ACTIONS.len());

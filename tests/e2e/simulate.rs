@@ -103,35 +103,37 @@ fn the_refusals_of_a_simulation_are_those_of_the_request() {
         Service::create(&ann, &Service::medium());
     }
     let mut codes = std::collections::BTreeSet::new();
-    for body in bodies() {
-        for client in [
-            service.requester("ben"),
-            service.approver("bob"),
-            service.person("otto", &["auditor"]),
-            service.person("eve", &[]),
-            service.person("robo", &["agent"]),
-            service.program("ci", &["developer"]),
-            ann.clone(),
-        ] {
-            let simulation = simulated(&service, &client, &body);
-            let refusals = simulation["refusals"].as_array().unwrap();
-            let Some(first) = refusals.first() else { continue };
-            let code = first["code"].as_str().unwrap();
-            let status = match code {
-                "not_permitted" => 403,
-                "validation_failed" => 422,
-                _ => 429,
-            };
-            let problem = service.untouched(|| refused(client.post(CREATE, &body), status, code));
-            for member in ["code", "detail", "errors"] {
-                assert_eq!(first[member], problem[member], "{body}");
+    service.untouched(|| {
+        for body in bodies() {
+            for client in [
+                service.requester("ben"),
+                service.approver("bob"),
+                service.person("otto", &["auditor"]),
+                service.person("eve", &[]),
+                service.person("robo", &["agent"]),
+                service.program("ci", &["developer"]),
+                ann.clone(),
+            ] {
+                let simulation = simulated(&service, &client, &body);
+                let refusals = simulation["refusals"].as_array().unwrap();
+                let Some(first) = refusals.first() else { continue };
+                let code = first["code"].as_str().unwrap();
+                let status = match code {
+                    "not_permitted" => 403,
+                    "validation_failed" => 422,
+                    _ => 429,
+                };
+                let problem = refused(client.post(CREATE, &body), status, code);
+                for member in ["code", "detail", "errors"] {
+                    assert_eq!(first[member], problem[member], "{body}");
+                }
+                // A 429 says why in its detail.
+                let reasons = problem.get("reasons").cloned().unwrap_or(json!([]));
+                assert_eq!(first["reasons"], reasons, "{body}");
+                codes.extend(refusals.iter().map(|refusal| refusal["code"].to_string()));
             }
-            // A 429 says why in its detail.
-            let reasons = problem.get("reasons").cloned().unwrap_or(json!([]));
-            assert_eq!(first["reasons"], reasons, "{body}");
-            codes.extend(refusals.iter().map(|refusal| refusal["code"].to_string()));
         }
-    }
+    });
     let codes: Vec<_> = codes.iter().map(String::as_str).collect();
     assert_eq!(codes, ["\"not_permitted\"", "\"too_many_pending\"", "\"validation_failed\""]);
 }
