@@ -1,15 +1,19 @@
 //! The program as a hook of agents: what each sends, and what it takes for an answer, against a real service.
 
+use crate::forwarding::forwarded;
 use crate::hook_rows::{AGENTS, Row, is_silent, row};
 use countersign_core::canonical::CanonicalJson;
 use countersign_e2e::client::Client;
 use countersign_e2e::service::Service;
+use countersign_e2e::stub::Stub;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_countersign-under-test");
@@ -285,6 +289,64 @@ fn a_failed_tool_is_reported_as_failed_and_a_refused_one_not_at_all() {
             (&request["status"], &request["execution_result"]["is_error"]),
             (&json!("failed"), &json!(true))
         );
+    }
+}
+
+#[test]
+fn an_end_that_the_service_was_not_there_for_is_reported_after_the_next_tool() {
+    let place = Place::new();
+    let (base, is_away) = (place.service.base().to_owned(), Arc::new(AtomicBool::new(false)));
+    let away = Arc::clone(&is_away);
+    let proxy = Stub::start(move || {
+        move |call: &Value| {
+            if away.load(Ordering::SeqCst) { (502, String::new()) } else { forwarded(&base, call) }
+        }
+    });
+    let place = place.with("COUNTERSIGN_URL", &proxy.url);
+    let (before, after) = reads("claude");
+    assert_eq!(place.asks("claude", &before), Row::Go);
+    let post = ["--agent", "claude", "--event", "post"];
+    is_away.store(true, Ordering::SeqCst);
+    let output = place.hook(&post, after.to_string().as_bytes());
+    is_silent("claude", &output);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("is reported after the next tool") && !said.contains("nothing was run"), "{said}");
+    is_away.store(false, Ordering::SeqCst);
+    assert_eq!(place.only_request()["status"], "executing");
+    let mut next = before;
+    next["tool_use_id"] = json!("another");
+    assert_eq!(place.asks("claude", &next), Row::Go);
+    let mut ended = after;
+    ended["tool_use_id"] = json!("another");
+    is_silent("claude", &place.hook(&post, ended.to_string().as_bytes()));
+    let statuses: Vec<_> = place.requests().iter().map(|request| request["status"].clone()).collect();
+    assert_eq!(statuses, ["executed", "executed"]);
+}
+
+#[test]
+fn what_another_hook_has_changed_after_the_approval_is_reported_as_a_failure() {
+    for (agent, name) in [
+        ("claude", "tool_input"),
+        ("gemini", "tool_input"),
+        ("copilot", "toolArgs"),
+        ("opencode", "arguments"),
+    ] {
+        let place = Place::new();
+        let (before, mut after) = reads(agent);
+        assert_eq!(place.asks(agent, &before), Row::Go, "{agent}");
+        after[name] = json!({ "path": "/etc/shadow" });
+        let output = place.hook(&["--agent", agent, "--event", "post"], after.to_string().as_bytes());
+        is_silent(agent, &output);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("other arguments than were approved"), "{agent}: {said}");
+        let request = place.only_request();
+        let result = &request["execution_result"];
+        assert_eq!(
+            (&request["status"], &result["error"]),
+            (&json!("failed"), &json!("other_arguments")),
+            "{agent}"
+        );
+        assert_eq!(result["is_error"], true, "{agent}");
     }
 }
 

@@ -85,7 +85,7 @@ fn what_has_happened_already_is_not_let_through_by_the_event_before() {
         row(agent, &output).refused();
         let post = place.hook(&["--agent", agent, "--event", "post"], b"not JSON");
         is_silent(agent, &post);
-        assert!(String::from_utf8_lossy(&post.stderr).contains("was not reported"), "{agent}");
+        assert!(String::from_utf8_lossy(&post.stderr).contains("is not reported as usual"), "{agent}");
     }
 }
 
@@ -185,7 +185,7 @@ fn a_service_that_never_answers_is_a_refusal_before_the_limit() {
     for agent in AGENTS {
         let began = Instant::now();
         let output = place.hook(&["--agent", agent, "--limit", "6"], commands(agent).to_string().as_bytes());
-        assert!(began.elapsed() < Duration::from_secs(5), "{agent}: {:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(6), "{agent}: {:?}", began.elapsed());
         assert!(row(agent, &output).refused().contains("service_unavailable"), "{agent}");
     }
 }

@@ -59,14 +59,37 @@ try {
   await hooks["tool.execute.after"]({ ...use, args }, { title: "", output: "# Shop", metadata: {} });
   assert.equal(list("executed").length, 1);
 
+  // A plugin that runs later cannot change what was approved.
+  const approved = { filePath: "README.md", range: { from: 1 } };
+  await hooks["tool.execute.before"]({ ...use, callID: "call_9" }, { args: approved });
+  assert.throws(() => (approved.filePath = "/etc/passwd"), TypeError);
+  assert.throws(() => (approved.range.from = 2), TypeError);
+  // One that runs earlier may have put others in their place: what was run is reported as a failure.
+  await hooks["tool.execute.after"]({ ...use, callID: "call_9", args: { filePath: "/etc/passwd" } }, { output: "x" });
+  const [other] = list("failed");
+  const shown = JSON.parse(run(["get", other.request_id, "--json"]));
+  assert.equal(shown.execution_result.error, "other_arguments");
+  // A tool that fails has no event of its own, and that of a server no `output`.
+  await hooks["tool.execute.before"]({ ...use, callID: "call_10" }, { args: { filePath: "missing" } });
+  const state = { status: "error", error: "file not found" };
+  const failed = { type: "message.part.updated", properties: { part: { type: "tool", callID: "call_10", state } } };
+  await hooks.event({ event: failed });
+  await hooks.event({ event: failed });
+  await hooks.event({ event: { type: "session.idle" } });
+  assert.equal(list("failed").length, 2);
+  await hooks["tool.execute.before"]({ ...use, callID: "call_11" }, { args: { filePath: "b" } });
+  await hooks["tool.execute.after"]({ ...use, callID: "call_11", args: { filePath: "b" } }, { content: [{ type: "text" }] });
+  const ended = list("executed").map(({ request_id }) => JSON.parse(run(["get", request_id, "--json"])).execution_result.bytes);
+  assert.ok(ended.includes(JSON.stringify({ content: [{ type: "text" }] }).length), `${ended}`);
+
   // The same in opencode 2, which says too if a tool has failed.
   const event = { tool: "read", sessionID: "ses_2", agent: "build", messageID: "msg_1", id: "call_1", input: { path: "a" } };
   await second["execute.before"](event);
   await second["execute.after"]({ ...event, status: "completed", result: { output: "text" } });
-  assert.equal(list("executed").length, 2);
+  assert.equal(list("executed").length, 3);
   await second["execute.before"]({ ...event, id: "call_2" });
   await second["execute.after"]({ ...event, id: "call_2", status: "error", error: { message: "no such file" } });
-  assert.equal(list("failed").length, 1);
+  assert.equal(list("failed").length, 3);
 
   // What takes two approvals waits for them.
   const shell = { tool: "bash", sessionID: "ses_1", callID: "call_2" };

@@ -2,17 +2,45 @@
 
 use crate::hook::{BINARY, Place, commands};
 use crate::hook_rows::{AGENTS, Row, row};
-use serde_json::{Value, json};
+use countersign_core::canonical::CanonicalJson;
+use serde_json::{Map, Value, json};
+use std::fmt::Write as _;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-fn text(output: &Output) -> String {
+/// What stands behind the command before a use.
+pub(crate) const TAIL: &str =
+    " || /bin/sh -c 'echo countersign: the hook has failed, nothing was run >&2; exit 2'";
+
+/// The variables that an entry of Gemini CLI empties.
+fn empty_variables() -> Value {
+    let names = ["BASH_ENV", "ENV", "LD_AUDIT", "LD_DEBUG", "LD_LIBRARY_PATH", "LD_PRELOAD", "SHELLOPTS"];
+    Value::Object(names.into_iter().map(|name| (name.to_owned(), json!(""))).collect())
+}
+
+/// Trusts the only hook of each event in the `hooks.json` of a directory as a person does in Codex, and takes its terminal.
+pub(crate) fn trust(directory: &Path) {
+    let settings: Value = serde_json::from_slice(&fs::read(directory.join("hooks.json")).unwrap()).unwrap();
+    let real = directory.canonicalize().unwrap().join("hooks.json");
+    let mut text = "[features]\nunified_exec_tty = false\n".to_owned();
+    for (event, name) in [("PreToolUse", "pre_tool_use"), ("PostToolUse", "post_tool_use")] {
+        let mut hook: Map<String, Value> =
+            settings["hooks"][event][0]["hooks"][0].as_object().unwrap().clone();
+        hook.insert("async".to_owned(), json!(false));
+        let digest = CanonicalJson::of(&json!({ "event_name": name, "hooks": [hook] })).digest();
+        let key = format!("{}:{name}:0:0", real.display());
+        writeln!(text, "[hooks.state.{}]\ntrusted_hash = \"sha256:{digest}\"", json!(key)).unwrap();
+    }
+    fs::write(directory.join("config.toml"), text).unwrap();
+}
+
+pub(crate) fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 /// Where each agent has its hooks.
-fn file(place: &Place, agent: &str) -> PathBuf {
+pub(crate) fn file(place: &Place, agent: &str) -> PathBuf {
     place.home.path().join(match agent {
         "claude" => ".claude/settings.json",
         "codex" => ".codex/hooks.json",
@@ -43,6 +71,9 @@ fn what_is_installed_is_found_runs_and_asks_for_nothing() {
         let before = fs::read_to_string(file(&place, agent)).unwrap();
         assert!(text(&place.run(&install)).contains("has it already"), "{agent}");
         assert_eq!(fs::read_to_string(file(&place, agent)).unwrap(), before, "{agent}");
+        if agent == "codex" {
+            trust(file(&place, agent).parent().unwrap());
+        }
         let check = place.run(&["hook", "check", "--agent", agent]);
         assert_eq!(check.status.code(), Some(0), "{agent}: {}", text(&check));
         assert!(
@@ -65,7 +96,8 @@ fn the_entry_is_what_each_agent_documents() {
     let read =
         |agent: &str| -> Value { serde_json::from_slice(&fs::read(file(&place, agent)).unwrap()).unwrap() };
     let pins = format!("--url={} --no-tools", place.service.base());
-    let command = |agent: &str| format!("{BINARY} hook --agent {agent} --limit 120 {pins}");
+    let plain = |agent: &str| format!("{BINARY} hook --agent {agent} --limit 120 {pins}");
+    let command = |agent: &str| format!("{}{TAIL}", plain(agent));
     let post = |agent: &str| format!("{BINARY} hook --agent {agent} --event post --limit 30 {pins}");
     let claude =
         |command: String, timeout: u64| json!({ "type": "command", "command": command, "timeout": timeout });
@@ -85,11 +117,15 @@ fn the_entry_is_what_each_agent_documents() {
             "PostToolUse": [{ "hooks": [claude(post("codex"), 30)] }],
         }})
     );
+    let with_variables = |mut hook: Value| {
+        hook["env"] = empty_variables();
+        hook
+    };
     assert_eq!(
         read("gemini"),
         json!({ "hooks": {
-            "BeforeTool": [{ "matcher": ".*", "hooks": [claude(command("gemini"), 120_000)] }],
-            "AfterTool": [{ "matcher": ".*", "hooks": [claude(post("gemini"), 30_000)] }],
+            "BeforeTool": [{ "matcher": ".*", "hooks": [with_variables(claude(command("gemini"), 120_000))] }],
+            "AfterTool": [{ "matcher": ".*", "hooks": [with_variables(claude(post("gemini"), 30_000))] }],
         }})
     );
     let mut closed = claude(command("cursor"), 120);
@@ -104,7 +140,7 @@ fn the_entry_is_what_each_agent_documents() {
     assert_eq!(
         read("copilot"),
         json!({ "version": 1, "hooks": {
-            "preToolUse": copilot(command("copilot"), 120),
+            "preToolUse": copilot(plain("copilot"), 120),
             "postToolUse": copilot(post("copilot"), 30),
             "postToolUseFailure": copilot(post("copilot"), 30),
         }})
@@ -213,6 +249,9 @@ fn the_directory_that_a_variable_names_is_the_agents() {
         let install = place.run(&["hook", "install", "--agent", agent]);
         assert_eq!(install.status.code(), Some(0), "{agent}: {}", text(&install));
         assert!(directory.join(name).is_file() && !file(&place, agent).exists(), "{agent}");
+        if agent == "codex" {
+            trust(&directory);
+        }
         let check = place.run(&["hook", "check", "--agent", agent]);
         assert_eq!(check.status.code(), Some(0), "{agent}: {}", text(&check));
         let place = place.with(variable, "elsewhere");
@@ -232,12 +271,17 @@ fn switches_beside_the_entry_are_found() {
     for (agent, name, switch, said) in [
         ("claude", ".claude/settings.local.json", "{\"disableAllHooks\": true}", "disableAllHooks"),
         ("copilot", ".copilot/config.json", "{\"disableAllHooks\": true}", "disableAllHooks"),
+        ("copilot", ".github/copilot/settings.json", "{\"disableAllHooks\": true}", "disableAllHooks"),
+        ("copilot", ".claude/settings.local.json", "{\"disableAllHooks\": true}", "disableAllHooks"),
     ] {
         place.run(&["hook", "install", "--agent", agent]);
         assert_eq!(place.run(&["hook", "check", "--agent", agent]).status.code(), Some(0), "{agent}");
-        fs::write(place.home.path().join(name), switch).unwrap();
+        let path = place.home.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, switch).unwrap();
         let check = place.run(&["hook", "check", "--agent", agent]);
         assert!(check.status.code() == Some(1) && text(&check).contains(said), "{agent}: {}", text(&check));
+        fs::remove_file(path).unwrap();
     }
 }
 
@@ -291,7 +335,18 @@ fn faults_of_an_entry_are_found() {
         ("cursor", "\"failClosed\": true", "\"failClosed\": false", "failClosed"),
         ("copilot", "\"timeoutSec\": 310", "\"timeoutSec\": 30", "before `--limit` says"),
         ("gemini", "\"timeout\": 310000", "\"timeout\": 310", "before `--limit` says"),
-        ("codex", BINARY, "/nonexistent/countersign", "takes it for a failure"),
+        ("copilot", BINARY, "/nonexistent/countersign", "takes it for a failure"),
+        (
+            "cursor",
+            BINARY,
+            "/nonexistent/countersign",
+            "refuses every tool now. To mend it, run `countersign hook install",
+        ),
+        ("claude", TAIL, "", "a hook that is killed or crashes lets the tool run"),
+        ("codex", TAIL, "", "a hook that is killed or crashes lets the tool run"),
+        ("gemini", "exit 2'", "exit 0'", "more than this program"),
+        ("copilot", " --no-tools\"", &format!(" --no-tools{TAIL}\""), "more than this program"),
+        ("gemini", "\"BASH_ENV\": \"\"", "\"BASH_ENV\": \"/evil.sh\"", "`env` of the entry is not what"),
         ("claude", "\"timeout\": 310", "\"timeout\": 310, \"if\": \"Bash(x)\"", "`if`"),
         ("claude", "\"timeout\": 310", "\"timeout\": 310, \"async\": true", "`async`"),
         ("claude", "\"type\": \"command\"", "\"type\": \"prompt\"", "`type`"),
@@ -315,7 +370,9 @@ fn faults_of_an_entry_are_found() {
         fs::write(file(&place, agent), installed.replace(from, to)).unwrap();
         let check = place.run(&["hook", "check", "--agent", agent]);
         assert_eq!(check.status.code(), Some(1), "{agent}: {}", text(&check));
-        assert!(text(&check).contains(said), "{agent}: {}", text(&check));
+        let said_so: Vec<_> =
+            text(&check).lines().filter(|line| line.contains(said)).map(str::to_owned).collect();
+        assert!(said_so.iter().any(|line| line.contains("To mend it, ")), "{agent} {said}: {}", text(&check));
         fs::remove_file(file(&place, agent)).unwrap();
     }
     // A program that lets everything pass.

@@ -7,6 +7,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod forwarding;
 mod gate;
 mod gate_faults;
 mod gate_http;
@@ -14,11 +15,13 @@ mod gate_place;
 mod gate_tasks;
 mod hook;
 mod hook_faults;
+mod hook_install;
 mod hook_rows;
 mod hook_settings;
 mod mcp;
 mod mcp_client;
 mod mcp_http;
 mod mcp_tools;
+mod observed;
 mod rights;
 mod tool_calls;

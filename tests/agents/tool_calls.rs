@@ -1,5 +1,6 @@
 //! Calls of tools: asked for once, joined by retries, run once, whatever happens to callers and answers.
 
+use crate::forwarding::{forwarded, path};
 use countersign_client::profile::{Settings, TokenSource};
 use countersign_client::secret::Secret;
 use countersign_core::command::MAX_PARAMETERS_BYTES;
@@ -7,7 +8,8 @@ use countersign_e2e::client::Client;
 use countersign_e2e::service::Service;
 use countersign_e2e::stub::Stub;
 use countersign_tool_calls::{
-    Begun, CallError, OpenError, Options, Outcome, Standing, ToolCall, ToolCalls, WaitingCall,
+    Begun, CallError, CallRecords, Detached, OpenError, Options, Outcome, Standing, ToolCall, ToolCalls,
+    WaitingCall,
 };
 use serde_json::{Value, json};
 use std::path::Path;
@@ -41,27 +43,14 @@ impl Place {
                 if away.load(Ordering::SeqCst) {
                     return (502, String::new());
                 }
-                let url = call["url"].as_str().unwrap();
-                let path = &url[url.find("/v1").unwrap()..];
-                let headers: Vec<(String, String)> = call["headers"]
-                    .as_object()
-                    .unwrap()
-                    .iter()
-                    .filter(|(name, _)| !["host", "content-length"].contains(&name.as_str()))
-                    .map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned()))
-                    .collect();
-                let headers: Vec<_> =
-                    headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-                let body = call["body"].as_str().unwrap_or_default();
-                let method = call["method"].as_str().unwrap();
-                let client = Client::new(&base, None);
-                let answer = client.send(method, path, &headers, body.as_bytes()).unwrap();
-                let is_lost = method == "POST"
+                let answer = forwarded(&base, call);
+                let path = path(call["url"].as_str().unwrap());
+                let is_lost = call["method"] == "POST"
                     && path.ends_with(STARTS)
                     && lost
                         .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
                         .is_ok();
-                if is_lost { (502, String::new()) } else { (answer.status, answer.text) }
+                if is_lost { (502, String::new()) } else { answer }
             }
         });
         Self { service, directory: tempfile::tempdir().unwrap(), proxy, losing, is_away }
@@ -77,14 +66,22 @@ impl Place {
         }
     }
 
+    fn options(&self, replay: Duration, as_human: bool) -> Options {
+        Options { directory: self.directory.path().join("calls"), as_human, replay, dashboard_url: None }
+    }
+
     fn open_with(&self, token: &str, replay: Duration, as_human: bool) -> Result<ToolCalls, OpenError> {
-        let directory = self.directory.path().join("calls");
-        let options = Options { directory, as_human, replay, dashboard_url: None };
-        ToolCalls::open(&self.settings(token), |_, _| Err(String::new()), options)
+        ToolCalls::open(&self.settings(token), |_, _| Err(String::new()), self.options(replay, as_human))
     }
 
     fn agent_token(&self) -> String {
         self.service.token_of(&json!({ "sub": "agent-7", "client_id": "agent-7", "groups": ["agent"] }))
+    }
+
+    /// Without asking the service who calls.
+    fn records(&self) -> CallRecords {
+        let settings = self.settings(&self.agent_token());
+        CallRecords::open(&settings, |_, _| Err(String::new()), self.options(REPLAY, false)).unwrap()
     }
 
     fn calls(&self) -> ToolCalls {
@@ -138,6 +135,10 @@ fn waiting(begun: Result<Begun, CallError>) -> WaitingCall {
         Begun::Waiting(call) => *call,
         other => panic!("it does not wait: {other:?}"),
     }
+}
+
+fn detached(name: &str, content: &str) -> Detached {
+    Detached { name: name.to_owned(), content: content.to_owned() }
 }
 
 fn outcome() -> Outcome {
@@ -414,13 +415,56 @@ fn another_process_reports_what_was_detached() {
     let calls = place.calls();
     let call = approved(&place, calls.begin(&writing("a")));
     let id = call.request().request_id.clone();
-    call.start().unwrap().detach("session.7").unwrap();
+    call.start().unwrap().detach(detached("session.7", "a")).unwrap();
     // The agent runs it meanwhile; the same once more is another call.
     assert_ne!(waiting(calls.begin(&writing("a"))).request().request_id, id);
-    assert!(calls.detached("session.8").unwrap().is_none());
-    place.calls().detached("session.7").unwrap().unwrap().finish(&outcome(), None).unwrap();
+    assert_eq!(place.records().end_detached(&detached("session.8", "a"), outcome()).unwrap(), None);
+    assert_eq!(place.records().end_detached(&detached("session.7", "a"), outcome()).unwrap(), Some(true));
+    calls.settle(Duration::from_secs(120)).unwrap();
     assert_eq!(place.request(&id)["status"], "executed");
-    assert!(calls.detached("session.7").unwrap().is_none());
+    assert_eq!(place.records().end_detached(&detached("session.7", "a"), outcome()).unwrap(), None);
+}
+
+#[test]
+fn an_end_is_written_down_while_the_service_is_away() {
+    let place = Place::new();
+    let call = approved(&place, place.calls().begin(&writing("a")));
+    let id = call.request().request_id.clone();
+    call.start().unwrap().detach(detached("session", "a")).unwrap();
+    place.is_away.store(true, Ordering::SeqCst);
+    let records = place.records();
+    assert_eq!(records.end_detached(&detached("session", "a"), outcome()).unwrap(), Some(true));
+    assert!(matches!(ToolCalls::of(records), Err(OpenError::Service(_))));
+    place.is_away.store(false, Ordering::SeqCst);
+    assert_eq!(place.request(&id)["status"], "executing");
+    place.calls().settle(Duration::from_secs(120)).unwrap();
+    assert_eq!(place.request(&id)["status"], "executed");
+}
+
+#[test]
+fn what_was_run_with_other_arguments_than_were_approved_has_failed() {
+    let place = Place::new();
+    let calls = place.calls();
+    let run = |content: &str| {
+        let call = approved(&place, calls.begin(&writing(content)));
+        let id = call.request().request_id.clone();
+        call.start().unwrap().detach(detached("session", content)).unwrap();
+        id
+    };
+    let end = |content: &str| place.records().end_detached(&detached("session", content), outcome()).unwrap();
+    let (first, second) = (run("a"), run("b"));
+    // Which of two it was is not known, unless its arguments say so.
+    assert_eq!(end("c"), None);
+    assert_eq!(end("b"), Some(true));
+    assert_eq!(end("c"), Some(false));
+    assert_eq!(end("a"), None);
+    calls.settle(Duration::from_secs(120)).unwrap();
+    assert_eq!(place.request(&second)["status"], "executed");
+    let first = place.request(&first);
+    assert_eq!(
+        (&first["status"], &first["execution_result"]["error"]),
+        (&json!("failed"), &json!("other_arguments"))
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use countersign_agents::notice::Notice;
 use countersign_client::credential::SignerOf;
 use countersign_client::profile::Settings;
-use countersign_tool_calls::calls::Options;
+use countersign_tool_calls::Options;
 use countersign_tool_calls::{OpenError, ToolCalls};
 use std::fmt;
 use std::sync::{Mutex, PoisonError};

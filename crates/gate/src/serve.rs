@@ -25,7 +25,7 @@ use countersign_client::credential::SignerOf;
 use countersign_client::profile::Settings;
 use countersign_system::system::SystemHost;
 use countersign_tool_calls::OpenError;
-use countersign_tool_calls::calls::Options as CallOptions;
+use countersign_tool_calls::Options as CallOptions;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -74,6 +74,15 @@ pub fn before(agent: Agent, decision: &Decision) -> Answer {
     }
 }
 
+/// The same where the agent's own rules and questions have a say in what may go on, too. Of agents whose go is no answer to those, it
+/// is the same answer.
+pub fn under_own_rules(agent: Agent, decision: &Decision) -> Answer {
+    match (agent, decision) {
+        (Agent::Claude | Agent::Gemini | Agent::Copilot, Decision::Go) => Answer::json(&json!({})),
+        (agent, decision) => before(agent, decision),
+    }
+}
+
 /// The answer to an agent that has used a tool: that there is nothing to say.
 pub fn after(agent: Agent) -> Answer {
     match agent {
@@ -90,6 +99,17 @@ fn reason(notice: &Notice) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_allowed_in_place_of_the_rules_of_an_agent_that_has_its_own() {
+        for agent in Agent::ALL {
+            let answer = under_own_rules(agent, &Decision::Go);
+            let has_no_other = matches!(agent, Agent::Cursor | Agent::Opencode);
+            assert_eq!(answer.stdout.contains("allow"), has_no_other, "{agent}: {answer:?}");
+            let refusal = Decision::Refuse(Box::new(Notice::new("x", "a", "b")));
+            assert_eq!(under_own_rules(agent, &refusal), before(agent, &refusal), "{agent}");
+        }
+    }
 
     #[test]
     fn what_is_printed_is_one_line_of_json_whatever_the_reason_holds() {

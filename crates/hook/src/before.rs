@@ -7,15 +7,18 @@ use crate::refusal::Refusal;
 use crate::tool_use::ToolUse;
 use countersign_agents::notice::Notice;
 use countersign_tool_calls::{Begun, CallError, EndingCall, Standing, ToolCall, ToolCalls, WaitingCall};
-use std::time::Duration;
+use std::fmt;
+use std::time::{Duration, Instant};
 
 /// How long until a service that could not be reached is asked again.
 const AGAIN: Duration = Duration::from_secs(1);
+/// For how long it is looked for that a use may be put off, and how often. After that it is looked at with each news of the request.
+const SETTLING: Duration = Duration::from_secs(10);
+const LOOKING: Duration = Duration::from_millis(100);
 /// What is reported of a call whose agent was refused, or could not be answered.
 const NOT_ANSWERED: &str = "the agent could not be answered in time";
 
 /// What a use is asked for with.
-#[derive(Debug)]
 pub struct Asked<'a> {
     /// The place.
     pub place: &'a Place,
@@ -23,8 +26,14 @@ pub struct Asked<'a> {
     pub tool_use: &'a ToolUse,
     /// The call of it.
     pub call: &'a ToolCall,
-    /// Whether a use that waits is put off.
-    pub is_deferred: bool,
+    /// Whether a use that waits may be put off by now; nothing if none is to be.
+    pub may_be_put_off: Option<&'a dyn Fn() -> bool>,
+}
+
+impl fmt::Debug for Asked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Asked").field("tool_use", self.tool_use).finish_non_exhaustive()
+    }
 }
 
 /// Asks, waits until the verdict is due, and decides. A refusal is decided by the caller if this gives an error.
@@ -32,6 +41,7 @@ pub struct Asked<'a> {
 /// # Errors
 /// Why the use is refused.
 pub fn decide(calls: &ToolCalls, asked: &Asked<'_>, verdict: &Verdict) -> Result<(), Box<Notice>> {
+    let began = Instant::now();
     let refused = |error: CallError| Box::new(error.notice());
     let mut waiting = match calls.begin(asked.call).map_err(refused)? {
         Begun::Waiting(waiting) => *waiting,
@@ -48,15 +58,20 @@ pub fn decide(calls: &ToolCalls, asked: &Asked<'_>, verdict: &Verdict) -> Result
             Standing::Pending => {}
         }
         let notice = Box::new(waiting.notice());
-        if asked.is_deferred {
+        if asked.may_be_put_off.is_some_and(|may_be| may_be()) {
             verdict.decide(Decision::Defer(notice));
             return Ok(());
         }
         verdict.meanwhile(notice);
-        match waiting.refresh() {
-            Ok(()) => {}
-            Err(error) if error.is_passing() => std::thread::sleep(AGAIN),
-            Err(error) => return Err(refused(error)),
+        // It may be possible in a moment.
+        if asked.may_be_put_off.is_some() && began.elapsed() < SETTLING {
+            std::thread::sleep(LOOKING);
+        } else {
+            match waiting.refresh() {
+                Ok(()) => {}
+                Err(error) if error.is_passing() => std::thread::sleep(AGAIN),
+                Err(error) => return Err(refused(error)),
+            }
         }
         if verdict.is_decided() {
             // The agent has its answer; the next call of the same goes on with the request.
@@ -76,8 +91,8 @@ fn start(
     }
     let running = waiting.start().map_err(|error| Box::new(error.notice()))?;
     // Before the agent is answered: a short tool may have ended before this process has.
-    let name = asked.place.name(asked.tool_use);
-    let key = running.detach(&name).map_err(|error| Box::new(error.notice()))?;
+    let detached = asked.place.detached(asked.tool_use);
+    let key = running.detach(detached).map_err(|error| Box::new(error.notice()))?;
     if verdict.decide(Decision::Go) && verdict.is_delivered() {
         return Ok(());
     }

@@ -6,7 +6,7 @@ use crate::tool_use::ToolUse;
 use crate::tools::Tools;
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::text::{InstanceId, escaped_line};
-use countersign_tool_calls::ToolCall;
+use countersign_tool_calls::{Detached, ToolCall};
 use serde_json::{Map, Value, json};
 
 /// What the operator says of the calls of a hook.
@@ -73,16 +73,18 @@ impl Place {
         })
     }
 
-    /// By what the event after a use finds the call of the event before it: the agent's id for the use, or everything that is
-    /// known of it.
-    pub fn name(&self, tool_use: &ToolUse) -> String {
-        let of = match &tool_use.id {
-            Some(id) => json!({
-                "agent": self.agent.name(), "tool": tool_use.tool, "session": self.session(tool_use), "tool_use_id": id,
-            }),
-            None => self.parameters(tool_use),
-        };
-        CanonicalJson::of(&of).digest().to_string()
+    /// By what the event after a use finds the call of the event before it: the tool, the session and the agent's id for the use,
+    /// if it has one; and the arguments that were approved. The directory may be another one by then.
+    pub fn detached(&self, tool_use: &ToolUse) -> Detached {
+        let name = json!({
+            "agent": self.agent.name(),
+            "tool": tool_use.tool,
+            "server": tool_use.server.as_ref().map(|of| &of.server),
+            "session": self.session(tool_use),
+            "tool_use_id": tool_use.id,
+        });
+        let digest = |value: &Value| CanonicalJson::of(value).digest().to_string();
+        Detached { name: digest(&name), content: digest(&tool_use.arguments) }
     }
 }
 
@@ -134,12 +136,14 @@ mod tests {
         let tools = Tools::read(None).unwrap();
         let (first, second) = (used("Bash", Some("t-1")), used("Bash", Some("t-2")));
         assert_eq!(place().call(&tools, &first).unwrap(), place().call(&tools, &second).unwrap());
-        assert_ne!(place().name(&first), place().name(&second));
+        assert_ne!(place().detached(&first).name, place().detached(&second).name);
         let elsewhere = ToolUse { directory: Some("/etc".to_owned()), ..first.clone() };
         assert_ne!(place().call(&tools, &first).unwrap(), place().call(&tools, &elsewhere).unwrap());
-        assert_eq!(place().name(&first), place().name(&elsewhere));
-        let nameless = |tool_use: &ToolUse| place().name(&ToolUse { id: None, ..tool_use.clone() });
+        assert_eq!(place().detached(&first), place().detached(&elsewhere));
+        let nameless = |tool_use: &ToolUse| place().detached(&ToolUse { id: None, ..tool_use.clone() });
         assert_eq!(nameless(&first), nameless(&second));
-        assert_ne!(nameless(&first), nameless(&elsewhere));
+        let other = ToolUse { arguments: json!({ "command": "rm" }), ..first.clone() };
+        assert_eq!(nameless(&first).name, nameless(&other).name);
+        assert_ne!(nameless(&first).content, nameless(&other).content);
     }
 }

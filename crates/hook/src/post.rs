@@ -2,26 +2,37 @@
 
 use crate::call::Place;
 use crate::tool_use::After;
+use countersign_agents::notice::Notice;
 use countersign_core::canonical::CanonicalJson;
-use countersign_tool_calls::{CallError, Outcome, ToolCalls};
+use countersign_tool_calls::{CallError, CallRecords, Outcome, ToolCalls};
 use std::time::Duration;
 
 /// How long a request that no hook waits for is left alone: policy says when it expires.
 const LINGER: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// Reports the end of a use; gives whether there was one to report. One that was refused has none.
+/// What became of a report.
+#[derive(Debug)]
+pub enum Report {
+    /// It is done, or there was none to make: a use that was refused has none.
+    Done,
+    /// The tool was run with other arguments than were approved, and that is reported.
+    OtherArguments,
+    /// The end is written down, and reported after the next tool.
+    Later(Box<Notice>),
+}
+
+/// Reports the end of a use.
 ///
 /// # Errors
-/// When records cannot be read, or the service refuses the report.
-pub fn report(calls: &ToolCalls, place: &Place, after: &After) -> Result<bool, CallError> {
-    let running = calls.detached(&place.name(&after.tool_use))?;
-    let is_found = running.is_some();
-    if let Some(running) = running {
-        running.finish(&outcome(after), None)?;
+/// When records cannot be read or written.
+pub fn report(records: CallRecords, place: &Place, after: &After) -> Result<Report, CallError> {
+    let ended = records.end_detached(&place.detached(&after.tool_use), outcome(after))?;
+    // What earlier events could not report, too.
+    match ToolCalls::of(records) {
+        Ok(calls) => calls.settle(LINGER)?,
+        Err(error) => return Ok(Report::Later(Box::new(error.notice()))),
     }
-    // What earlier events could not report.
-    calls.settle(LINGER)?;
-    Ok(is_found)
+    Ok(if ended == Some(false) { Report::OtherArguments } else { Report::Done })
 }
 
 /// The result by its digest: that of its canonical JSON.

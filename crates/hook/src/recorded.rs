@@ -30,7 +30,7 @@ pub fn command(agent: Agent, directory: &str) -> Value {
         }),
         Agent::Copilot => json!({
             "sessionId": SESSION, "timestamp": 1_769_850_000_000_u64, "cwd": directory, "toolName": "bash",
-            "toolArgs": arguments.to_string(),
+            "toolArgs": arguments,
         }),
         Agent::Opencode => json!({
             "tool": "bash", "arguments": arguments, "cwd": directory, "session": SESSION, "tool_use_id": "check",

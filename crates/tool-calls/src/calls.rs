@@ -1,9 +1,10 @@
 //! Asking: a call that asks for what an earlier one has asked for goes on with that, if its caller is gone.
 
 use crate::call::{CallKey, Expected, LeftCall, ToolCall};
-use crate::directory::{CallDirectory, DirectoryLock, HeldCall};
+use crate::directory::{DirectoryLock, HeldCall};
 use crate::error::{CallError, OpenError};
 use crate::record::{Kept, Record, State, VERSION};
+use crate::records::{CallRecords, Options};
 use crate::running::{self, EndingCall};
 use crate::service::Service;
 use crate::waiting::{self, Standing, WaitingCall};
@@ -15,27 +16,12 @@ use countersign_client::credential::SignerOf;
 use countersign_client::profile::Settings;
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::command::MAX_PARAMETERS_BYTES;
-use countersign_system::system::SystemHost;
 use serde_json::Value;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How long the record of a call is kept of which nothing more is heard: longer than a request waits by default.
 const FORGOTTEN: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-
-/// How calls are made.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Where their records are; for this user alone.
-    pub directory: PathBuf,
-    /// Whether a person's token is taken.
-    pub as_human: bool,
-    /// How long the result of a call is kept for a retry.
-    pub replay: Duration,
-    /// Where people look at requests.
-    pub dashboard_url: Option<String>,
-}
 
 /// Makes calls. Copies share everything.
 #[derive(Debug, Clone)]
@@ -62,19 +48,15 @@ impl ToolCalls {
     /// When that is a person, and a person's token is not taken; when the service refuses, or cannot be reached; and when
     /// other users can enter the directory.
     pub fn open(settings: &Settings, signer: SignerOf, options: Options) -> Result<Self, OpenError> {
-        let connection = Connection::open(settings, signer)?;
-        let caller = connection.me()?;
-        if caller.kind == "human" && !options.as_human {
-            return Err(OpenError::Human { person: caller.person });
-        }
-        let service = Service {
-            connection: Arc::new(connection),
-            directory: CallDirectory::open(options.directory)?,
-            host: Arc::new(SystemHost::default()),
-            caller: Arc::from(caller.person.as_str()),
-            replay: options.replay,
-            dashboard_url: options.dashboard_url.map(Arc::from),
-        };
+        Self::of(CallRecords::open(settings, signer, options)?)
+    }
+
+    /// The same, of records that are open.
+    ///
+    /// # Errors
+    /// As for [`Self::open`].
+    pub fn of(records: CallRecords) -> Result<Self, OpenError> {
+        let (service, caller) = records.identify()?;
         Ok(Self { service, caller: Arc::new(caller) })
     }
 
@@ -280,28 +262,10 @@ impl ToolCalls {
         found.map_or(Ok(None), go_on)
     }
 
-    /// The call that a process has detached by this name, to be ended; the newest if there are several: one that an agent has
-    /// given up without a word is older than the one that it has ended.
+    /// The call that was detached with this key, to be ended. [`CallRecords::end_detached`] finds it by its name.
     ///
     /// # Errors
     /// When records cannot be read.
-    pub fn detached(&self, name: &str) -> Result<Option<EndingCall>, CallError> {
-        let keys = self.service.directory.keys(None)?;
-        for key in keys.iter().rev() {
-            let Ok(Some(record)) = self.service.directory.read(key) else { continue };
-            if matches!(&record.state, State::Running { detached: Some(detached), .. } if detached == name)
-                && let Some(ending) = self.detached_call(key)?
-            {
-                return Ok(Some(ending));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The same by the key that [`crate::RunningCall::detach`] has given.
-    ///
-    /// # Errors
-    /// As for [`Self::detached`].
     pub fn detached_call(&self, key: &CallKey) -> Result<Option<EndingCall>, CallError> {
         let directory = &self.service.directory;
         let held = directory.take(key, &directory.lock()?)?;

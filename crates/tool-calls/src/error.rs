@@ -31,6 +31,21 @@ pub enum OpenError {
     Directory(#[from] DirectoryError),
 }
 
+impl OpenError {
+    /// The same for an agent.
+    pub fn notice(self) -> Notice {
+        match self {
+            Self::Service(error) => notice_of_service(&error),
+            Self::Directory(error) => CallError::Directory(error).notice(),
+            human @ Self::Human { .. } => Notice::new(
+                "human_token",
+                &human.to_string(),
+                "the operator has to give this program a token of the agent's own; nothing was run",
+            ),
+        }
+    }
+}
+
 /// The records of calls cannot be kept or read.
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {

@@ -13,13 +13,16 @@ pub mod directory;
 pub mod error;
 pub mod outcome;
 pub mod record;
+pub mod records;
 pub mod running;
 mod service;
 pub mod waiting;
 
 pub use call::{CallKey, LeftCall, ToolCall};
-pub use calls::{Begun, Options, ToolCalls};
+pub use calls::{Begun, ToolCalls};
 pub use error::{CallError, OpenError};
 pub use outcome::Outcome;
+pub use record::Detached;
+pub use records::{CallRecords, Options};
 pub use running::{EndedCall, EndingCall, RunningCall};
 pub use waiting::{Standing, WaitingCall, Watch};

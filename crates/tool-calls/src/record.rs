@@ -32,6 +32,15 @@ pub(crate) struct Record {
     pub(crate) state: State,
 }
 
+/// By what the end of a call is found that another process runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Detached {
+    /// Names the call among those that run.
+    pub name: String,
+    /// What it was approved to be run with, as a digest: what was run with something else has not been run as approved.
+    pub content: String,
+}
+
 /// How far a call has come.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case")]
@@ -50,7 +59,7 @@ pub(crate) enum State {
         execution_id: String,
         /// By what a report finds it, if it is another process that runs it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        detached: Option<String>,
+        detached: Option<Detached>,
     },
     /// It was run, or it is not known.
     Ended {

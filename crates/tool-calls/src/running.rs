@@ -4,7 +4,7 @@ use crate::call::CallKey;
 use crate::directory::HeldCall;
 use crate::error::CallError;
 use crate::outcome::Outcome;
-use crate::record::{Kept, Record, State};
+use crate::record::{Detached, Kept, Record, State};
 use crate::service::Service;
 use countersign_agents::notice::{Notice, OUTCOME_UNKNOWN};
 use countersign_api::bodies::FinishBody;
@@ -124,13 +124,13 @@ impl RunningCall {
         self.ending.not_run(detail)
     }
 
-    /// Leaves the end to another process, which finds the call by this name.
+    /// Leaves the end to another process, which finds the call by this.
     ///
     /// # Errors
     /// When that cannot be written down.
-    pub fn detach(self, name: &str) -> Result<CallKey, CallError> {
+    pub fn detach(self, by: Detached) -> Result<CallKey, CallError> {
         let EndingCall { held, record, execution_id, .. } = self.ending;
-        let state = State::Running { execution_id, detached: Some(name.to_owned()) };
+        let state = State::Running { execution_id, detached: Some(by) };
         held.write(&Record { state, ..record })?;
         Ok(held.key)
     }

@@ -55,6 +55,10 @@ pub struct HookArguments {
     #[arg(long)]
     pub defer: bool,
 
+    /// Where a tool may be used, say nothing: the agent goes by its own rules and questions, too
+    #[arg(long)]
+    pub own_rules: bool,
+
     /// Say what would come of it, ask for nothing, and let nothing run
     #[arg(long)]
     pub check: bool,
@@ -116,6 +120,10 @@ pub struct InstallArguments {
     #[arg(long)]
     pub defer: bool,
 
+    /// Where a tool may be used, say nothing: the agent goes by its own rules and questions, too
+    #[arg(long)]
+    pub own_rules: bool,
+
     /// Show what would change, and write nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -141,6 +149,7 @@ pub fn run(arguments: &HookArguments) -> Result<(), CommandError> {
                 is_after: arguments.event == Event::Post,
                 limit: arguments.limit.map_or_else(|| agent.default_limit(), Duration::from_secs),
                 is_deferred: arguments.defer,
+                keeps_own_rules: arguments.own_rules,
                 is_check: arguments.check || std::env::var_os(CHECK_VARIABLE).is_some(),
                 ask: arguments.ask.clone(),
             };
@@ -155,7 +164,9 @@ fn install(arguments: &InstallArguments) -> Result<(), CommandError> {
         .words()
         .map_err(|error| format!("the current directory: {error}"))?;
     let defer = arguments.defer.then(|| "--defer".to_owned());
-    let words = [program.display().to_string()].into_iter().chain(defer).chain(options).collect();
+    let own_rules = arguments.own_rules.then(|| "--own-rules".to_owned());
+    let words =
+        [program.display().to_string()].into_iter().chain(defer).chain(own_rules).chain(options).collect();
     let entry = Entry { words, limit: arguments.limit };
     install::install(&arguments.file.file(), &entry, arguments.dry_run)
 }

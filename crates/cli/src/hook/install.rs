@@ -7,7 +7,8 @@ use countersign_core::text::escaped_lines;
 use countersign_hook::agent::Agent;
 use countersign_hook::settings::difference::difference;
 use countersign_hook::settings::entry::{self, Entry, SettingsError};
-use countersign_hook::settings::{Scope, faults, file, named_file, plugin, variable};
+use countersign_hook::settings::faults::{self, Fault};
+use countersign_hook::settings::{Scope, file, named_file, plugin, variable};
 use countersign_system::private_file::Unfinished;
 use countersign_system::text_file;
 use std::fs;
@@ -60,18 +61,27 @@ impl SettingsFile {
         file(self.agent, self.scope, &home).ok_or_else(none)
     }
 
+    /// The agent's directory of the user, also for the file of a project; that of a named file is the one that it is in.
+    ///
+    /// # Errors
+    /// As for [`Self::path`].
+    pub fn user_directory(&self) -> Result<PathBuf, CommandError> {
+        let path = Self { scope: Scope::User, ..self.clone() }.path()?;
+        let path = std::path::absolute(&path).map_err(|error| at(&path, &error))?;
+        Ok(path.parent().map_or_else(PathBuf::new, Path::to_owned))
+    }
+
     /// The switches that turn hooks off: in its text, and in the files beside it.
     ///
     /// # Errors
     /// Without a home, or a current directory.
-    pub fn switches(&self, text: &str, command: &str) -> Result<Vec<String>, CommandError> {
+    pub fn switches(&self, text: &str, command: &str) -> Result<Vec<Fault>, CommandError> {
         let path = self.path()?;
-        let mut off = faults::switched_off(self.agent, text, command);
+        let mut off = faults::switched_off(self.agent, &path, text, command);
         for other in faults::beside(self.agent, &path, &current_directory()?) {
             // One that is not there turns nothing off.
             let text = text_file::read_to_string(&other).unwrap_or_default();
-            let of_other = faults::switched_off(self.agent, &text, command);
-            off.extend(of_other.into_iter().map(|fault| format!("{}: {fault}", text_file::shown(&other))));
+            off.extend(faults::switched_off(self.agent, &other, &text, command));
         }
         Ok(off)
     }
@@ -122,14 +132,20 @@ pub fn install(file: &SettingsFile, entry: &Entry, is_dry: bool) -> Result<(), C
     let next = match (is_dry, file.agent) {
         (true, _) => "nothing is written",
         (false, Agent::Codex) => {
-            "next: review and trust the hook with /hooks in Codex, and run `countersign hook check --agent codex`"
+            "next: start `codex` once and choose \"Trust all and continue\", or trust the hook by `/hooks`, after each `install` \
+             anew (else each tool runs without asking, and `codex exec` never asks for trust), write `unified_exec_tty = false` under \
+             `[features]` in `config.toml`, and run `countersign hook check --agent codex`"
         }
         (false, _) => "next: start the agent anew, and run `countersign hook check` for it",
     };
     write_document(&format!("{}\n{said} {shown}\n{next}", lines.join("\n")))
 }
 
-fn current_directory() -> Result<PathBuf, CommandError> {
+/// The directory that this program is run in.
+///
+/// # Errors
+/// Without one.
+pub fn current_directory() -> Result<PathBuf, CommandError> {
     Ok(std::env::current_dir().map_err(|error| format!("the current directory: {error}"))?)
 }
 

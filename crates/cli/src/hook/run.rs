@@ -12,14 +12,17 @@ use countersign_hook::agent::Agent;
 use countersign_hook::answer::{self, Answer, Decision};
 use countersign_hook::before::{self, Asked};
 use countersign_hook::deadline::{self, Verdict};
+use countersign_hook::deferral::Conversation;
 use countersign_hook::refusal::Refusal;
 use countersign_hook::tools::Tools;
 use countersign_hook::{Notice, check, deferral, input, post};
 use countersign_system::{private_file, text_file};
-use countersign_tool_calls::{CallError, OpenError, Options, ToolCalls};
+use countersign_tool_calls::{CallError, CallRecords, OpenError, Options, ToolCalls};
+use std::cell::Cell;
 use std::io::{self, Read, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
 use std::time::Duration;
 
 /// The largest document that is read after a use: results may be long.
@@ -40,6 +43,8 @@ pub struct Hook {
     pub limit: Duration,
     /// Whether a use that waits is put off.
     pub is_deferred: bool,
+    /// Whether the agent goes by its own rules, too, where a tool may be used.
+    pub keeps_own_rules: bool,
     /// Whether it says what it would do, and lets nothing run.
     pub is_check: bool,
     /// What it asks for, and as whom.
@@ -63,7 +68,7 @@ impl Hook {
     }
 
     fn answer(self) -> u8 {
-        let (agent, is_after) = (self.agent, self.is_after);
+        let (agent, is_after, keeps_own_rules) = (self.agent, self.is_after, self.keeps_own_rules);
         let patience = deadline::patience(self.limit);
         let mut code = 0;
         deadline::race(
@@ -72,6 +77,7 @@ impl Hook {
             |decision| {
                 let answer = match decision {
                     _ if is_after => after(agent, decision),
+                    decision if keeps_own_rules => answer::under_own_rules(agent, decision),
                     decision => answer::before(agent, decision),
                 };
                 let (is_written, exit) = write(&answer);
@@ -105,20 +111,47 @@ impl Hook {
             let simulation = simulation.map_err(|error| Box::new(CallError::Service(error).notice()))?;
             return Err(check::notice(&simulation));
         }
-        let is_deferred = self.is_deferred
-            && self.agent == Agent::Claude
-            && deferral::is_possible(&before, transcript(before.transcript.as_deref()).as_deref());
-        let asked = Asked { place: &place, tool_use: &before.tool_use, call: &call, is_deferred };
+        let conversation = conversation();
+        let transcript = Transcript::of(before.transcript.as_deref());
+        let is_possible = || {
+            transcript.has_grown()
+                && deferral::is_possible(&before, &conversation, transcript.text().as_deref())
+        };
+        let is_meant = self.is_deferred && self.agent == Agent::Claude;
+        let may_be_put_off = is_meant.then_some(&is_possible as &dyn Fn() -> bool);
+        let asked = Asked { place: &place, tool_use: &before.tool_use, call: &call, may_be_put_off };
         before::decide(&calls, &asked, verdict)
     }
 
     fn report(&self, verdict: &Verdict) -> Result<(), Box<Notice>> {
+        // What is said before a use, that nothing was run and that the same call may be made again, is not true any more.
+        let with_next_step = |notice: Box<Notice>, next_step: &str| {
+            Box::new(Notice { next_step: next_step.to_owned(), ..*notice })
+        };
+        let report = self.written_down().map_err(|notice| {
+            with_next_step(notice, "its request stays `executing` until the lease of the execution ends")
+        })?;
+        match report {
+            post::Report::Done => {
+                verdict.decide(Decision::Go);
+                Ok(())
+            }
+            post::Report::OtherArguments => Err(Box::new(Notice::new(
+                "other_arguments",
+                "the tool was run with other arguments than were approved, which is reported as a failure",
+                "find out which hook, plugin or person has changed them",
+            ))),
+            post::Report::Later(notice) => {
+                Err(with_next_step(notice, "its end is written down, and is reported after the next tool"))
+            }
+        }
+    }
+
+    fn written_down(&self) -> Result<post::Report, Box<Notice>> {
         let bytes = read(io::stdin().lock(), MAX_RESULT_BYTES)?;
         let after = input::after(self.agent, &bytes).map_err(|refusal| refusal.notice())?;
         let place = self.ask.place(self.agent);
-        post::report(&self.calls()?, &place, &after).map_err(|error| Box::new(error.notice()))?;
-        verdict.decide(Decision::Go);
-        Ok(())
+        post::report(self.records()?, &place, &after).map_err(|error| Box::new(error.notice()))
     }
 
     fn tools(&self) -> Result<Tools, Box<Notice>> {
@@ -136,6 +169,10 @@ impl Hook {
     }
 
     fn calls(&self) -> Result<ToolCalls, Box<Notice>> {
+        ToolCalls::of(self.records()?).map_err(unopened)
+    }
+
+    fn records(&self) -> Result<CallRecords, Box<Notice>> {
         let unusable = |error: String| Refusal::unusable(error).notice();
         let settings = service::settings(&self.ask).map_err(|error| unusable(error.to_string()))?;
         let options = Options {
@@ -144,16 +181,12 @@ impl Hook {
             replay: REPLAY,
             dashboard_url: self.ask.dashboard_url.clone(),
         };
-        ToolCalls::open(&settings, aws::signer, options).map_err(|error| match error {
-            OpenError::Service(error) => Box::new(CallError::Service(error).notice()),
-            OpenError::Directory(error) => Box::new(CallError::Directory(error).notice()),
-            OpenError::Human { .. } => Box::new(Notice::new(
-                "human_token",
-                &error.to_string(),
-                "the operator has to give this program a token of the agent's own; nothing was run",
-            )),
-        })
+        CallRecords::open(&settings, aws::signer, options).map_err(unopened)
     }
+}
+
+fn unopened(error: OpenError) -> Box<Notice> {
+    Box::new(error.notice())
 }
 
 /// The answer after a use: nothing can be refused any more, and what went wrong is a line for the operator.
@@ -162,7 +195,7 @@ fn after(agent: Agent, decision: &Decision) -> Answer {
     match decision {
         Decision::Refuse(notice) => Answer {
             stderr: format!(
-                "countersign: the end of a tool was not reported: {}\n",
+                "countersign: the end of a tool is not reported as usual: {}\n",
                 escaped_line(&notice.text())
             ),
             ..answer
@@ -185,14 +218,40 @@ fn read(mut stdin: impl Read, most: u64) -> Result<Vec<u8>, Box<Notice>> {
     Ok(bytes)
 }
 
-/// A transcript; nothing if it cannot be read as a whole.
-fn transcript(path: Option<&str>) -> Option<String> {
-    let path = path?;
-    let metadata = std::fs::metadata(path).ok()?;
-    if !metadata.is_file() || metadata.len() > MAX_TRANSCRIPT_BYTES {
-        return None;
+/// What the environment says of the conversation.
+fn conversation() -> Conversation {
+    let variable = |name: &str| std::env::var_os(name).and_then(|value| value.into_string().ok());
+    Conversation {
+        entrypoint: variable("CLAUDE_CODE_ENTRYPOINT"),
+        attended: variable("CLAUDE_CODE_SESSION_ATTENDED"),
     }
-    std::fs::read_to_string(path).ok()
+}
+
+/// What Claude Code writes of the conversation, while it writes.
+struct Transcript<'a> {
+    path: Option<&'a Path>,
+    /// How long it was when it was last looked at.
+    seen: Cell<Option<u64>>,
+}
+
+impl<'a> Transcript<'a> {
+    fn of(path: Option<&'a str>) -> Self {
+        Self { path: path.map(Path::new), seen: Cell::new(None) }
+    }
+
+    /// Whether there is more of it than at the last look.
+    fn has_grown(&self) -> bool {
+        let metadata = self.path.and_then(|path| std::fs::metadata(path).ok());
+        let length = metadata.filter(std::fs::Metadata::is_file).map(|metadata| metadata.len());
+        length.is_some() && self.seen.replace(length) != length
+    }
+
+    /// All of it; nothing if it cannot be read as a whole.
+    fn text(&self) -> Option<String> {
+        let path =
+            self.path.filter(|_| self.seen.get().is_some_and(|length| length <= MAX_TRANSCRIPT_BYTES))?;
+        std::fs::read_to_string(path).ok()
+    }
 }
 
 /// Writes an answer; gives whether stdout has all of it, and the exit code.

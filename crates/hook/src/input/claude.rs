@@ -32,6 +32,8 @@ pub(super) fn before(members: &Members) -> Result<Before, Refusal> {
 pub(super) fn after(members: &Members) -> Result<After, Refusal> {
     let event = members.event("hook_event_name", &["PostToolUse", "PostToolUseFailure"])?;
     let is_error = event == "PostToolUseFailure";
-    let result = members.value(if is_error { "error" } else { "tool_response" });
+    // Copilot, which runs the hooks of a project's settings of Claude Code too, has another name for it.
+    let names: &[&str] = if is_error { &["error"] } else { &["tool_response", "tool_result"] };
+    let result = names.iter().find_map(|name| members.value(name));
     Ok(After { tool_use: tool_use(members)?, result: result.cloned().unwrap_or(Value::Null), is_error })
 }

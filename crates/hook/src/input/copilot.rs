@@ -12,13 +12,21 @@ fn tool_use(members: &Members) -> Result<ToolUse, Refusal> {
         // Copilot names a server's tool `SERVER-TOOL`, which can be split in more ways than one.
         server: None,
         tool,
-        arguments: members.object_or_text("toolArgs")?,
+        arguments: arguments(members)?,
         directory: Some(members.required_text("cwd")?),
         workspace: Vec::new(),
         // Older versions send none.
         session: members.text("sessionId")?,
         id: None,
     })
+}
+
+/// The arguments: an object, or the text of one. A tool that takes a text, as `apply_patch` does, is sent that text alone.
+fn arguments(members: &Members) -> Result<Value, Refusal> {
+    match members.value("toolArgs") {
+        Some(Value::String(text)) if !text.trim_start().starts_with('{') => Ok(json!({ "input": text })),
+        _ => members.object_or_text("toolArgs"),
+    }
 }
 
 pub(super) fn before(members: &Members) -> Result<Before, Refusal> {

@@ -1,6 +1,7 @@
-//! The entries of each agent's settings file: the events that they are for, their limit and their fail-closed switch.
+//! The entries of each agent's settings file: written beside everything else that is in it, and found again.
 
 use super::document::{Node, indentation};
+use super::form::{ENVIRONMENT, Form, TAIL, form};
 use crate::agent::Agent;
 use crate::words::{ShellCommand, value};
 use serde_json::{Value, json};
@@ -27,8 +28,12 @@ pub struct Installed {
     pub command: String,
     /// Its words from the program on.
     pub words: Vec<String>,
-    /// Whether a shell does nothing else.
+    /// Whether a shell does nothing else, but for the tail that `install` writes behind it.
     pub is_plain: bool,
+    /// Whether that tail is there: exit 2 where the program is killed or crashes. None of an agent that takes no exit code for a refusal.
+    pub has_tail: Option<bool>,
+    /// Whether the entry empties the variables that lead a shell to other code. None of an agent whose entries have none.
+    pub is_environment_closed: Option<bool>,
     /// The agent's limit in seconds, if the entry names one.
     pub limit: Option<u64>,
     /// Whether the agent refuses if the hook fails. None of an agent that has no such switch.
@@ -50,73 +55,6 @@ pub enum SettingsError {
     /// The agent has no file of settings that this could be in.
     #[error("{0} has no settings file: let your program run the command that the guide shows")]
     None(Agent),
-}
-
-/// Whether a value of a switch turns it on.
-type Holds = fn(&Value) -> bool;
-
-/// How an agent writes down its hooks.
-struct Form {
-    before: &'static str,
-    after: &'static [&'static str],
-    /// Whether hooks are in groups that share a matcher.
-    is_grouped: bool,
-    /// The matcher for every tool, where one has to be written.
-    matcher: Option<&'static str>,
-    limit: &'static str,
-    /// How many of the unit of the limit are a second.
-    per_second: u64,
-    command: &'static str,
-    fail_closed: Option<(&'static str, Holds)>,
-    /// The version that the document names.
-    is_versioned: bool,
-}
-
-fn form(agent: Agent) -> Option<Form> {
-    let claude = Form {
-        before: "PreToolUse",
-        after: &["PostToolUse", "PostToolUseFailure"],
-        is_grouped: true,
-        matcher: Some("*"),
-        limit: "timeout",
-        per_second: 1,
-        command: "command",
-        fail_closed: Some(("onFailure", |value| value == "block")),
-        is_versioned: false,
-    };
-    Some(match agent {
-        Agent::Claude => claude,
-        Agent::Codex => Form { after: &["PostToolUse"], matcher: None, fail_closed: None, ..claude },
-        Agent::Gemini => Form {
-            before: "BeforeTool",
-            after: &["AfterTool"],
-            matcher: Some(".*"),
-            per_second: 1000,
-            fail_closed: None,
-            ..claude
-        },
-        Agent::Cursor => Form {
-            before: "preToolUse",
-            after: &["postToolUse", "postToolUseFailure"],
-            is_grouped: false,
-            matcher: None,
-            fail_closed: Some(("failClosed", |value| value == true)),
-            is_versioned: true,
-            ..claude
-        },
-        Agent::Copilot => Form {
-            before: "preToolUse",
-            after: &["postToolUse", "postToolUseFailure"],
-            is_grouped: false,
-            matcher: None,
-            limit: "timeoutSec",
-            command: "bash",
-            fail_closed: None,
-            is_versioned: true,
-            ..claude
-        },
-        Agent::Opencode | Agent::Generic => return None,
-    })
 }
 
 impl Entry {
@@ -159,21 +97,27 @@ fn file_name(path: &str) -> &str {
 struct Ours {
     words: Vec<String>,
     is_plain: bool,
+    has_tail: bool,
     is_after: bool,
 }
 
 /// Reads a command as ours for this agent, with whatever options in whatever order.
 fn ours(agent: Agent, program: &str, command: &str) -> Option<Ours> {
-    let ShellCommand { words, is_plain } = ShellCommand::read(command);
+    // A tail within quotes or behind `#` leaves a rest that is not plain.
+    let without_tail = command.strip_suffix(TAIL);
+    let ShellCommand { words, is_plain } = ShellCommand::read(without_tail.unwrap_or(command));
     let names = [program, PROGRAM];
     let at = words.windows(2).position(|pair| match pair {
         [word, next] => names.contains(&file_name(word)) && next == "hook",
         _ => false,
     })?;
     let words = words.get(at..)?.to_vec();
+    let is_after = value(&words, "--event") == Some("post");
+    let may_have_tail = !is_after && form(agent).is_some_and(|form| form.has_tail);
     (value(&words, "--agent") == Some(agent.name())).then(|| Ours {
-        is_plain: is_plain && at == 0,
-        is_after: value(&words, "--event") == Some("post"),
+        is_plain: is_plain && at == 0 && (may_have_tail || without_tail.is_none()),
+        has_tail: without_tail.is_some(),
+        is_after,
         words,
     })
 }
@@ -211,7 +155,8 @@ pub fn merged(agent: Agent, settings: Option<&str>, entry: &Entry) -> Result<Str
 fn group(form: &Form, agent: Agent, entry: &Entry, is_after: bool) -> Value {
     let mut hook = serde_json::Map::new();
     hook.insert("type".to_owned(), json!("command"));
-    hook.insert(form.command.to_owned(), json!(shell(&entry.hook(agent, is_after))));
+    let tail = if form.has_tail && !is_after { TAIL } else { "" };
+    hook.insert(form.command.to_owned(), json!(format!("{}{tail}", shell(&entry.hook(agent, is_after)))));
     let seconds = if is_after { REPORT_LIMIT } else { entry.limit };
     hook.insert(form.limit.to_owned(), json!(seconds.saturating_mul(form.per_second)));
     match form.fail_closed {
@@ -219,6 +164,10 @@ fn group(form: &Form, agent: Agent, entry: &Entry, is_after: bool) -> Value {
             hook.insert(name.to_owned(), if agent == Agent::Claude { json!("block") } else { json!(true) });
         }
         _ => {}
+    }
+    if !form.emptied.is_empty() {
+        let empty = form.emptied.iter().map(|name| ((*name).to_owned(), json!("")));
+        hook.insert(ENVIRONMENT.to_owned(), Value::Object(empty.collect()));
     }
     match (form.is_grouped, form.matcher) {
         (false, _) => Value::Object(hook),
@@ -256,32 +205,67 @@ fn without(group: &mut Node, is_own: impl Fn(&Node) -> bool) -> Option<bool> {
     (hooks.len() < before).then_some(hooks.is_empty())
 }
 
-/// The first hook of an event that is ours, and the element of the event's list that it is in.
-fn found<'a>(
+/// A hook of ours in a document.
+pub(super) struct Found<'a> {
+    /// The event that it is for.
+    pub(super) event: &'static str,
+    /// Whether that is one after a use.
+    pub(super) is_after: bool,
+    /// The element of the event's list that it is in: itself, unless hooks are in groups.
+    pub(super) group: &'a Node,
+    /// The hook.
+    pub(super) hook: &'a Node,
+    /// How many elements of the list are before the group.
+    pub(super) group_index: usize,
+    /// How many hooks of the group are before it.
+    pub(super) hook_index: usize,
+    ours: Ours,
+}
+
+/// The first hook of ours for each event that has one, beginning with the one before a use.
+///
+/// # Errors
+/// When the agent has no file of settings.
+pub(super) fn found<'a>(
+    agent: Agent,
+    program: &str,
     document: &'a Node,
-    event: &str,
-    form: &Form,
-    is_meant: impl Fn(&str) -> bool,
-) -> Option<(&'a Node, &'a Node)> {
-    let groups = document.get("hooks").and_then(|hooks| hooks.get(event)).map_or(&[][..], Node::elements);
-    let all = groups.iter().flat_map(|group| {
-        let hooks = if form.is_grouped {
-            group.get("hooks").map_or(&[][..], Node::elements)
-        } else {
-            std::slice::from_ref(group)
-        };
-        hooks.iter().map(move |hook| (group, hook))
-    });
-    let is_meant = |hook: &Node| hook.get(form.command).and_then(Node::text).is_some_and(&is_meant);
-    all.into_iter().find(|(_, hook)| is_meant(hook))
+) -> Result<Vec<Found<'a>>, SettingsError> {
+    let form = form(agent).ok_or(SettingsError::None(agent))?;
+    let events = [(form.before, false)].into_iter().chain(form.after.iter().map(|event| (*event, true)));
+    let of_event = |(event, is_after): (&'static str, bool)| {
+        let groups = document.get("hooks").and_then(|hooks| hooks.get(event)).map_or(&[][..], Node::elements);
+        groups.iter().enumerate().find_map(|(group_index, group)| {
+            let hooks = if form.is_grouped {
+                group.get("hooks").map_or(&[][..], Node::elements)
+            } else {
+                std::slice::from_ref(group)
+            };
+            hooks.iter().enumerate().find_map(|(hook_index, hook)| {
+                let command = hook.get(form.command).and_then(Node::text)?;
+                let ours = ours(agent, program, command).filter(|ours| ours.is_after == is_after)?;
+                Some(Found { event, is_after, group, hook, group_index, hook_index, ours })
+            })
+        })
+    };
+    Ok(events.filter_map(of_event).collect())
+}
+
+/// Whether the variables of an entry are exactly those that `install` writes.
+fn is_environment_closed(hook: &Node, form: &Form) -> bool {
+    hook.get(ENVIRONMENT).is_some_and(|variables| {
+        let is_empty = |name: &&str| variables.get(name).and_then(Node::text) == Some("");
+        form.emptied.iter().all(is_empty) && variables.names().count() == form.emptied.len()
+    })
 }
 
 /// The members of a hook that this program does not write, or not so.
 fn odd(group: &Node, hook: &Node, form: &Form) -> Vec<String> {
     let closed = form.fail_closed.map(|(name, _)| name);
     let matcher = (!form.is_grouped).then_some("matcher");
-    let known: Vec<&str> =
-        ["type", form.command, form.limit].into_iter().chain(closed).chain(matcher).collect();
+    let environment = (!form.emptied.is_empty()).then_some(ENVIRONMENT);
+    let own = ["type", form.command, form.limit].into_iter();
+    let known: Vec<&str> = own.chain(closed).chain(matcher).chain(environment).collect();
     let mut odd: Vec<_> = hook.names().filter(|name| !known.contains(name)).map(str::to_owned).collect();
     if form.is_grouped {
         odd.extend(group.names().filter(|name| !["matcher", "hooks"].contains(name)).map(str::to_owned));
@@ -299,26 +283,29 @@ fn odd(group: &Node, hook: &Node, form: &Form) -> Vec<String> {
 pub fn installed(agent: Agent, program: &str, settings: &str) -> Result<Option<Installed>, SettingsError> {
     let form = form(agent).ok_or(SettingsError::None(agent))?;
     let document = Node::read(settings).map_err(SettingsError::Unreadable)?;
-    let is_of = |is_after: bool| {
-        move |command: &str| ours(agent, program, command).is_some_and(|ours| ours.is_after == is_after)
-    };
-    let Some((group, hook)) = found(&document, form.before, &form, is_of(false)) else { return Ok(None) };
-    let command = hook.get(form.command).and_then(Node::text).unwrap_or_default();
-    let Some(ours) = ours(agent, program, command) else { return Ok(None) };
+    let mut found = found(agent, program, &document)?.into_iter().peekable();
+    let Some(before) = found.next_if(|found| !found.is_after) else { return Ok(None) };
+    let (group, hook) = (before.group, before.hook);
     let mut odd_members = odd(group, hook, &form);
-    let mut missing = Vec::new();
-    for event in form.after {
-        match found(&document, event, &form, is_of(true)) {
-            Some((group, hook)) => odd_members
-                .extend(odd(group, hook, &form).into_iter().map(|member| format!("{event}: {member}"))),
-            None => missing.push(*event),
+    let mut missing = form.after.to_vec();
+    for after in found {
+        let mut odd = odd(after.group, after.hook, &form);
+        if !after.ours.is_plain {
+            odd.push(form.command.to_owned());
         }
+        if !form.emptied.is_empty() && !is_environment_closed(after.hook, &form) {
+            odd.push(ENVIRONMENT.to_owned());
+        }
+        odd_members.extend(odd.into_iter().map(|member| format!("{}: {member}", after.event)));
+        missing.retain(|event| *event != after.event);
     }
     let matcher = group.get("matcher").and_then(Node::text);
     Ok(Some(Installed {
-        command: command.to_owned(),
-        words: ours.words,
-        is_plain: ours.is_plain,
+        command: hook.get(form.command).and_then(Node::text).unwrap_or_default().to_owned(),
+        words: before.ours.words,
+        is_plain: before.ours.is_plain,
+        has_tail: form.has_tail.then_some(before.ours.has_tail),
+        is_environment_closed: (!form.emptied.is_empty()).then(|| is_environment_closed(hook, &form)),
         limit: hook.get(form.limit).and_then(Node::number).map(|limit| limit / form.per_second),
         is_fail_closed: form
             .fail_closed
@@ -346,9 +333,13 @@ mod tests {
             let once = merged(agent, None, &entry(310)).unwrap();
             assert_eq!(merged(agent, Some(&once), &entry(310)).unwrap(), once, "{agent}");
             let found = installed(agent, PROGRAM, &once).unwrap().unwrap();
-            let command =
-                format!("'/opt/it'\\''s here/countersign' hook --agent {agent} --limit 310 --profile agent");
+            let tail = if agent == Agent::Copilot { "" } else { TAIL };
+            let command = format!(
+                "'/opt/it'\\''s here/countersign' hook --agent {agent} --limit 310 --profile agent{tail}"
+            );
             assert_eq!(found.command, command);
+            assert_eq!(found.has_tail, (agent != Agent::Copilot).then_some(true), "{agent}");
+            assert_eq!(found.is_environment_closed, (agent == Agent::Gemini).then_some(true), "{agent}");
             assert_eq!(found.limit, Some(310));
             assert_ne!(found.is_fail_closed, Some(false), "{agent}");
             assert!(found.is_for_every_tool && found.is_plain);
@@ -411,6 +402,83 @@ mod tests {
         ] {
             assert_eq!(is_ours(command), None, "{command}");
         }
+    }
+
+    #[test]
+    fn the_tail_alone_may_stand_behind_the_command() {
+        let read = |agent: Agent, command: &str| {
+            let command = format!("c7 hook --agent {agent}{command}");
+            ours(agent, "c7", &command).map(|ours| (ours.is_plain, ours.has_tail))
+        };
+        assert_eq!(read(Agent::Codex, TAIL), Some((true, true)));
+        assert_eq!(read(Agent::Codex, ""), Some((true, false)));
+        assert_eq!(
+            value(&ours(Agent::Codex, "c7", &format!("c7 hook --agent codex{TAIL}")).unwrap().words, "||"),
+            None
+        );
+        for behind in [
+            format!("{TAIL}{TAIL}"),
+            format!("{TAIL};"),
+            format!("; true{TAIL}"),
+            format!(" #{TAIL}"),
+            format!(" '{TAIL}"),
+            format!(" \\{TAIL}"),
+            TAIL.replace("exit 2", "exit 0"),
+            TAIL.trim_end_matches('\'').to_owned(),
+        ] {
+            assert_eq!(read(Agent::Codex, &behind).map(|(is_plain, _)| is_plain), Some(false), "{behind}");
+        }
+        // After a use exit 2 refuses nothing, and Copilot has none.
+        assert_eq!(read(Agent::Codex, &format!(" --event post{TAIL}")), Some((false, true)));
+        assert_eq!(read(Agent::Copilot, TAIL), Some((false, true)));
+    }
+
+    #[test]
+    fn an_entry_of_before_gets_the_tail_and_the_variables_in_its_place() {
+        for agent in [Agent::Claude, Agent::Codex, Agent::Cursor, Agent::Gemini] {
+            let now = merged(agent, None, &entry(310)).unwrap();
+            let mut before: Value = serde_json::from_str(&now.replace(TAIL, "")).unwrap();
+            before["hooks"].as_object_mut().unwrap().values_mut().for_each(|event| {
+                event[0].get_mut("hooks").into_iter().for_each(|hooks| {
+                    hooks[0].as_object_mut().unwrap().remove(ENVIRONMENT);
+                });
+            });
+            let before = before.to_string();
+            let found = installed(agent, PROGRAM, &before).unwrap().unwrap();
+            assert_eq!((found.is_plain, found.has_tail), (true, Some(false)), "{agent}");
+            assert_eq!(found.is_environment_closed, (agent == Agent::Gemini).then_some(false), "{agent}");
+            let after = merged(agent, Some(&before), &entry(310)).unwrap();
+            assert_eq!(
+                serde_json::from_str::<Value>(&after).unwrap(),
+                serde_json::from_str::<Value>(&now).unwrap(),
+                "{agent}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_variables_of_an_entry_are_seen() {
+        let once = merged(Agent::Gemini, None, &entry(310)).unwrap();
+        for (from, to) in [
+            ("\"BASH_ENV\": \"\"", "\"BASH_ENV\": \"/evil.sh\""),
+            ("\"SHELLOPTS\": \"\"", "\"SHELLOPTS\": null"),
+            ("\"ENV\": \"\"", "\"ENV\": \"\", \"PATH\": \"/evil\""),
+            ("\"LD_PRELOAD\"", "\"LD_PRELOADED\""),
+            ("\"env\"", "\"envs\""),
+        ] {
+            assert!(once.contains(from), "{once}");
+            let found = installed(Agent::Gemini, PROGRAM, &once.replacen(from, to, 1)).unwrap().unwrap();
+            assert_eq!(found.is_environment_closed, Some(false), "{to}");
+            let after = once.rfind(from).unwrap();
+            let (start, end) = once.split_at(after);
+            let found = installed(Agent::Gemini, PROGRAM, &format!("{start}{}", end.replacen(from, to, 1)));
+            let odd = found.unwrap().unwrap().odd;
+            assert!(odd.contains(&"AfterTool: env".to_owned()), "{to}: {odd:?}");
+        }
+        // Elsewhere such a member is not ours.
+        let text = merged(Agent::Codex, None, &entry(310)).unwrap();
+        let text = text.replacen("\"timeout\"", "\"env\": {}, \"timeout\"", 1);
+        assert_eq!(installed(Agent::Codex, PROGRAM, &text).unwrap().unwrap().odd, ["env"]);
     }
 
     #[test]

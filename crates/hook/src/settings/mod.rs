@@ -1,9 +1,12 @@
 //! The settings of agents: what `hook install` writes into them, and `hook check` finds there.
 
+pub mod codex;
 pub mod difference;
 mod document;
 pub mod entry;
 pub mod faults;
+mod form;
+pub mod gemini;
 pub mod plugin;
 
 use crate::agent::Agent;

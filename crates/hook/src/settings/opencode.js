@@ -49,20 +49,29 @@ async function decide(use) {
   }
 }
 
+/** Arguments that no plugin that runs later can change: it throws, and so the tool does not run. */
+function frozen(value) {
+  if (typeof value !== "object" || value === null) return value;
+  Object.freeze(value);
+  Object.values(value).forEach(frozen);
+  return value;
+}
+
 /** What is asked before a use, and reported after it. */
 function hooks(directory) {
-  // The tool may be given other arguments by a plugin that runs later; the report names those that were asked for.
   const asked = new Map();
   return {
     before: async (tool, session, id, args) => {
-      const use = { tool, arguments: args ?? {}, cwd: directory, session, tool_use_id: id };
+      const use = { tool, arguments: structuredClone(frozen(args ?? {})), cwd: directory, session, tool_use_id: id };
       await decide(use);
       asked.set(id, use);
     },
-    after: async (id, result, isError) => {
+    // The arguments are those that the tool was run with, if the agent says so.
+    after: async (id, result, isError, args) => {
       const use = asked.get(id);
       asked.delete(id);
-      if (use !== undefined) await run(AFTER, { ...use, result: result ?? null, is_error: isError }, 30);
+      if (use === undefined) return;
+      await run(AFTER, { ...use, arguments: args ?? use.arguments, result: result ?? null, is_error: isError }, 30);
     },
   };
 }
@@ -74,7 +83,13 @@ export default {
     const { before, after } = hooks(directory);
     return {
       "tool.execute.before": (input, output) => before(input.tool, input.sessionID, input.callID, output.args),
-      "tool.execute.after": (input, output) => after(input.callID, output?.output, false),
+      // The result of a tool of an MCP server has no `output` of its own.
+      "tool.execute.after": (input, output) => after(input.callID, output?.output ?? output, false, input.args),
+      // A use that fails has no event of its own.
+      event: async ({ event }) => {
+        const part = event?.type === "message.part.updated" ? event.properties?.part : undefined;
+        if (part?.type === "tool" && part.state?.status === "error") await after(part.callID, part.state.error, true);
+      },
     };
   },
   // opencode 2, some versions of which call the id of a use `callID`.
@@ -83,7 +98,7 @@ export default {
     const id = (event) => event.id ?? event.callID;
     await context.tool.hook("execute.before", (event) => before(event.tool, event.sessionID, id(event), event.input));
     await context.tool.hook("execute.after", (event) =>
-      after(id(event), event.result ?? event.error ?? null, event.status === "error"),
+      after(id(event), event.result ?? event.error ?? null, event.status === "error", event.input),
     );
   },
 };
