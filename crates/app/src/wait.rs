@@ -62,9 +62,9 @@ pub async fn wait<S: LoadRequest + LoadHold, T: PartialEq + Send>(
         at_first.get_or_insert(shown);
         let deadline_in = held.request.deadline().and_then(|deadline| until(deadline, now));
         match watching.next(deadline_in).await {
-            Woken::Change => {
+            woken @ (Woken::Change | Woken::Look) => {
                 held = get::load_held(dependencies, wait.request_id).await?;
-                is_committed_since = true;
+                is_committed_since |= matches!(woken, Woken::Change);
             }
             // Nothing has been committed: what was read is as it was.
             Woken::Deadline => {}

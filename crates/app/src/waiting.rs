@@ -24,8 +24,10 @@ pub trait Watch: Send {
 /// What ends a call's sleep.
 #[derive(Debug, Clone)]
 pub enum Woken {
-    /// The request may have changed.
+    /// A change of the request has been committed since the watch began.
     Change,
+    /// Nothing is known: the request is to be read again.
+    Look,
     /// Its deadline may have passed.
     Deadline,
     /// This policy is in force now.

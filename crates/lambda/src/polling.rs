@@ -64,7 +64,7 @@ impl Watch for Polled {
             }
             self.reads -= 1;
             sleep(self.interval).await;
-            Woken::Change
+            Woken::Look
         })
     }
 }
@@ -84,7 +84,7 @@ mod tests {
         let request_id = RequestId::parse("01930000-0000-4000-8000-0000000000bb").unwrap();
         let Some(mut watch) = polling.watch(request_id, Duration::from_secs(seconds)) else { return 0 };
         let mut count = 0;
-        while matches!(watch.next(Some(Duration::from_millis(1))).await, Woken::Change) {
+        while matches!(watch.next(Some(Duration::from_millis(1))).await, Woken::Look) {
             count += 1;
         }
         count
