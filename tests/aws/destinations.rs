@@ -153,7 +153,7 @@ fn a_delivery_that_was_given_up_is_listed_and_put_back_by_its_destination() {
     let table = variables["DELIVERIES_TABLE"].as_str();
     let deliveries = DynamoDeliveries::new(deployment.database.clone(), table.to_owned());
     deployment.block_on(async {
-        for key in deliveries.due(Timestamp::LATEST, 100).await.unwrap().keys {
+        for key in deliveries.due(Timestamp::LATEST, 100).await.unwrap() {
             if ["nowhere", "topic"].contains(&key.destination.as_str()) {
                 let stored = deliveries.delivery(&key).await.unwrap().unwrap();
                 let dead =

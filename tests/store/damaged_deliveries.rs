@@ -3,8 +3,9 @@
 use crate::courier::{Endpoints, create_and_route, deliveries, register, states};
 use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_app::courier::{self, DeliveryFigures, LastAnswer};
+use countersign_app::ports::UNREADABLE;
 use countersign_delivery::state::DeliveryState;
-use countersign_e2e::inspection::tables;
+use countersign_e2e::inspection::{deployment_key, tables};
 use countersign_e2e::service::Service;
 use countersign_webhook::webhook::WebhookId;
 use serde_json::{Value, json};
@@ -49,7 +50,7 @@ fn all(service: &Service) -> Value {
 }
 
 fn failing(service: &Service) -> usize {
-    service.block_on(DeliveryFigures::read(service.deliveries(), None)).unwrap().failing
+    service.block_on(DeliveryFigures::read(service.deliveries(), None, &deployment_key())).unwrap().failing
 }
 
 #[test]
@@ -113,6 +114,7 @@ fn nothing_is_sent_by_settings_that_another_writer_has_altered() {
         let report = service.send(&endpoints, &last_answer).unwrap();
         assert_eq!((report.postponed, report.delivered), (1, 0), "{report:?}");
         assert_eq!(all(&service)["damaged_ids"], json!([id.to_string()]));
+        assert_eq!(failing(&service), 1);
     }
     // One more webhook, which takes the deliveries of its own.
     put(&service, copy);
@@ -143,7 +145,9 @@ fn a_due_item_that_is_no_delivery_hides_none() {
     }
     service.send(&endpoints, &last_answer).unwrap();
     assert_eq!(endpoints.calls("good.example.com"), 1);
-    service.block_on(DeliveryFigures::read(service.deliveries(), None)).unwrap();
+    let figures =
+        service.block_on(DeliveryFigures::read(service.deliveries(), None, &deployment_key())).unwrap();
+    assert_eq!(figures.backlogs[UNREADABLE].waiting, 2);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::ports::{
 };
 use crate::sending::{
     CLAIM_SECONDS, CourierReport, FORGOTTEN_AT_ONCE, KEPT_SECONDS, LastAnswer, REREADS, REST_SECONDS,
-    health_after, last_success, log, mark, readable, unusable, verdict, whole,
+    health_after, last_success, log, mark, readable, readable_thread, unusable, verdict, whole,
 };
 use countersign_core::cloud_event::CloudEvent;
 use countersign_core::digest::DeploymentKey;
@@ -193,7 +193,13 @@ impl<D: Deliveries + ReadWebhooks + ChannelStore> Channels<'_, D> {
         let kind = part_of(&stored).kind;
         let knows_threads = kind != PartKind::Information || !self.is_for_programs(destination);
         let thread = match stored.delivery.request_id.filter(|_| knows_threads) {
-            Some(request_id) => Some(self.deliveries.thread(destination, request_id).await?),
+            Some(request_id) => match readable_thread(self.deliveries, destination, request_id).await? {
+                Some(thread) => Some(thread),
+                None => {
+                    self.postpone(std::iter::once(stored), self.rest_end()).await?;
+                    return Ok(Vec::new());
+                }
+            },
             None => None,
         };
         let was_asked = thread.as_ref().is_some_and(|thread| thread.is_asked);
@@ -210,6 +216,10 @@ impl<D: Deliveries + ReadWebhooks + ChannelStore> Channels<'_, D> {
             return Ok(Vec::new());
         }
         self.send(destination, vec![stored], thread).await
+    }
+
+    fn rest_end(&self) -> Timestamp {
+        self.host.now().plus_seconds(REST_SECONDS)
     }
 
     fn is_for_programs(&self, destination: &DestinationId) -> bool {
@@ -231,7 +241,14 @@ impl<D: Deliveries + ReadWebhooks + ChannelStore> Channels<'_, D> {
         let requests: BTreeSet<RequestId> = waiting.iter().filter_map(|it| it.delivery.request_id).collect();
         let mut threads = BTreeMap::new();
         for request_id in requests {
-            threads.insert(request_id, self.deliveries.thread(destination, request_id).await?);
+            if let Some(thread) = readable_thread(self.deliveries, destination, request_id).await? {
+                threads.insert(request_id, thread);
+                continue;
+            }
+            let (put_off, rest): (Vec<_>, _) =
+                waiting.into_iter().partition(|it| it.delivery.request_id == Some(request_id));
+            waiting = rest;
+            walk.report.postponed += self.postpone(put_off.into_iter(), self.rest_end()).await?;
         }
         let was_asked = |request_id| threads.get(&request_id).is_some_and(|thread| thread.is_asked);
         let listed: Vec<Waiting> = waiting

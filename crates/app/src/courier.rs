@@ -84,8 +84,9 @@ impl DeliveryFigures {
     pub async fn read<D: Deliveries + ReadWebhooks + ChannelStore>(
         deliveries: &D,
         configuration: Option<&Configuration>,
+        key: &DeploymentKey,
     ) -> Result<Self, AppError> {
-        let failing = failing(deliveries, configuration).await?;
+        let failing = failing(deliveries, configuration, key).await?;
         Ok(Self { backlogs: deliveries.delivery_backlog().await?, failing })
     }
 }
@@ -150,14 +151,7 @@ impl<'a, D: Deliveries + ReadWebhooks + WriteWebhooks + ChannelStore> Courier<'a
     /// [`AppError::Unavailable`] when it cannot be read.
     pub async fn due(&self) -> Result<BTreeMap<DestinationId, Vec<DeliveryKey>>, AppError> {
         let mut due: BTreeMap<DestinationId, Vec<DeliveryKey>> = BTreeMap::new();
-        let found = self.deliveries.due(self.host.now(), DUE).await?;
-        if found.damaged > 0 {
-            tracing::error!(
-                deliveries = found.damaged,
-                "what is due has keys of no delivery and is left out"
-            );
-        }
-        for key in found.keys {
+        for key in self.deliveries.due(self.host.now(), DUE).await? {
             due.entry(key.destination.clone()).or_default().push(key);
         }
         Ok(due)
@@ -214,7 +208,16 @@ impl<'a, D: Deliveries + ReadWebhooks + WriteWebhooks + ChannelStore> Courier<'a
                 schedule: self.schedule,
                 last_answer: self.last_answer,
             };
-            return Ok(channels.deliver(destination, keys, budget).await?);
+            return match channels.deliver(destination, keys.clone(), budget).await {
+                // The record of the destination, until an operator has mended it. What is due elsewhere is not hidden.
+                Err(StoreError::Damaged(error)) => {
+                    tracing::error!(%destination, error, "the record of a destination cannot be read: its deliveries wait");
+                    let until = self.host.now().plus_seconds(REST_SECONDS);
+                    let postponed = self.change_due(keys, |delivery| delivery.postponed(until)).await?;
+                    Ok(CourierReport { postponed, ..CourierReport::default() })
+                }
+                report => Ok(report?),
+            };
         }
         let began = self.host.elapsed();
         let mut report = CourierReport::default();
@@ -327,6 +330,11 @@ impl<'a, D: Deliveries + ReadWebhooks + WriteWebhooks + ChannelStore> Courier<'a
         keys: &[DeliveryKey],
     ) -> Result<Vec<(Delivery, Outcome)>, StoreError> {
         let due = self.due_of(keys).await?;
+        // A delivery may have been put when the webhook took more, or under another webhook's name.
+        let is_taken =
+            |stored: &StoredDelivery| stored.event.as_ref().is_ok_and(|event| !record.webhook.takes(event));
+        let (not_taken, due): (Vec<_>, Vec<_>) = due.into_iter().partition(is_taken);
+        self.changed(not_taken, Delivery::skip).await?;
         let now = self.host.now();
         let claimed = if self.is_alone {
             due

@@ -16,8 +16,8 @@ pub use channels::{
 };
 pub use deliveries::{
     AllWebhooks, DamagedWebhook, Deliveries, DeliveryBacklog, DeliveryKey, DeliveryPage, DeliveryQuery,
-    DueDeliveries, NewDelivery, NoSubscribers, NoWebhookClient, PutDelivery, ReadDeliveries, ReadWebhooks,
-    StoredDelivery, WebhookChange, WebhookClient, WebhookCount, WebhookRecord, WriteWebhooks,
+    NewDelivery, NoSubscribers, NoWebhookClient, PutDelivery, ReadDeliveries, ReadWebhooks, StoredDelivery,
+    UNREADABLE, WebhookChange, WebhookClient, WebhookCount, WebhookRecord, WriteWebhooks,
 };
 pub use events::{
     CountAttempts, CountedAttempts, CountedAttemptsStore, EventPage, EventQuery, LastEvent, QueryEvents,

@@ -3,9 +3,10 @@
 
 use crate::ports::{
     ChannelStore, Deliveries, DeliveryKey, PlaceRecord, ReadDeliveries, ReadWebhooks, StoreError,
-    StoredDelivery, WebhookRecord,
+    StoredDelivery, Thread, WebhookRecord,
 };
-use countersign_core::digest::Digest;
+use countersign_core::digest::{DeploymentKey, Digest};
+use countersign_core::ids::RequestId;
 use countersign_core::timestamp::Timestamp;
 use countersign_delivery::destination::DestinationId;
 use countersign_delivery::health::Health;
@@ -147,12 +148,16 @@ pub(crate) async fn last_success<D: ReadWebhooks + ChannelStore>(
 pub(crate) async fn failing<D: ReadWebhooks + ChannelStore>(
     store: &D,
     configuration: Option<&Configuration>,
+    key: &DeploymentKey,
 ) -> Result<usize, StoreError> {
     let webhooks = store.webhooks().await?;
-    let is_given_up = |record: &&WebhookRecord| {
+    let is_given_up = |record: &WebhookRecord| {
         record.deleted_at.is_none() && !record.webhook.is_enabled() && record.health.disabled.is_some()
     };
-    let mut failing = webhooks.damaged.len() + webhooks.records.iter().filter(is_given_up).count();
+    let mut failing = webhooks.damaged.len();
+    for record in webhooks.records {
+        failing += usize::from(record.unaltered(key).map_or(true, |record| is_given_up(&record)));
+    }
     for name in configuration.iter().flat_map(|configuration| configuration.destinations.keys()) {
         let place = readable_place(store, name).await?;
         failing += usize::from(place.is_none_or(|place| place.health.disabled.is_some()));
@@ -175,6 +180,22 @@ async fn readable_place<D: ChannelStore>(store: &D, name: &str) -> Result<Option
 /// A configured destination as a whole, for all recipients there.
 pub(crate) fn whole(name: &str) -> Result<DestinationId, StoreError> {
     DestinationId::named(name, None).map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
+/// What was sent of a request at a destination; nothing of a record that cannot be read, which keeps no message about another
+/// request back.
+pub(crate) async fn readable_thread<D: ChannelStore>(
+    store: &D,
+    destination: &DestinationId,
+    request_id: RequestId,
+) -> Result<Option<Thread>, StoreError> {
+    match store.thread(destination, request_id).await {
+        Err(StoreError::Damaged(error)) => {
+            tracing::error!(%destination, %request_id, error, "what was sent of a request cannot be read");
+            Ok(None)
+        }
+        thread => thread.map(Some),
+    }
 }
 
 /// A delivery after an attempt.

@@ -128,7 +128,7 @@ pub async fn create<S: WebhookStore>(
         if was_attempted && let Some(record) = store.webhook(id).await? {
             return Ok(WithSecret { record, secret });
         }
-        let count = store.webhook_count().await?;
+        let count = store.webhook_count().await.map_err(unreadable)?;
         if usize::try_from(count.webhooks).is_ok_and(|webhooks| webhooks >= MAX_WEBHOOKS) {
             return Err(AppError::WebhookLimit { limit: MAX_WEBHOOKS });
         }
@@ -349,7 +349,8 @@ pub async fn trail<S: WebhookStore>(
     let mut documents: Vec<String> = Vec::new();
     while documents.len() < wanted {
         let (after, limit) = (documents.len(), (wanted - documents.len()).min(TRAIL_PAGE));
-        let page = store.webhook_trail(id, u64::try_from(after).unwrap_or(u64::MAX), limit).await?;
+        let page = store.webhook_trail(id, u64::try_from(after).unwrap_or(u64::MAX), limit).await;
+        let page = page.map_err(unreadable)?;
         if page.is_empty() {
             break;
         }

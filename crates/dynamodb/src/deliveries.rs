@@ -20,8 +20,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use aws_types::SdkConfig;
 use countersign_app::ports::{
     AllWebhooks, CommitError, DamagedWebhook, Deliveries, DeliveryBacklog, DeliveryKey, DeliveryPage,
-    DeliveryQuery, DueDeliveries, NewDelivery, PutDelivery, ReadDeliveries, ReadWebhooks, StoreError,
-    StoredDelivery, WebhookChange, WebhookCount, WebhookRecord, WriteWebhooks,
+    DeliveryQuery, NewDelivery, PutDelivery, ReadDeliveries, ReadWebhooks, StoreError, StoredDelivery,
+    UNREADABLE, WebhookChange, WebhookCount, WebhookRecord, WriteWebhooks,
 };
 use countersign_core::timestamp::Timestamp;
 use countersign_delivery::destination::DestinationId;
@@ -108,17 +108,21 @@ impl DynamoDeliveries {
             .set_expression_attribute_values(Some(condition.values))
     }
 
-    /// All of a partition of the index.
-    async fn all_indexed(&self, shard: &str) -> Result<Vec<DeliveryKey>, StoreError> {
-        let (mut keys, mut start) = (Vec::new(), None);
+    /// All of a partition of the index, and how many of it have a key that is none of a delivery.
+    async fn all_indexed(&self, shard: &str) -> Result<(Vec<DeliveryKey>, usize), StoreError> {
+        let (mut keys, mut unreadable, mut start) = (Vec::new(), 0, None);
         loop {
             let page = self.indexed(shard, Timestamp::LATEST).set_exclusive_start_key(start).send().await;
             let page = page.map_err(store_error)?;
-            // What has no key of a delivery is counted where it is due.
-            keys.extend(page.items.unwrap_or_default().iter().filter_map(|item| delivery_key(item).ok()));
+            for item in page.items.unwrap_or_default() {
+                match delivery_key(&item) {
+                    Ok(key) => keys.push(key),
+                    Err(_) => unreadable += 1,
+                }
+            }
             start = page.last_evaluated_key;
             if start.is_none() {
-                return Ok(keys);
+                return Ok((keys, unreadable));
             }
         }
     }
@@ -252,17 +256,14 @@ impl ReadDeliveries for DynamoDeliveries {
 }
 
 impl Deliveries for DynamoDeliveries {
-    async fn due(&self, now: Timestamp, limit: usize) -> Result<DueDeliveries, StoreError> {
-        let mut due = DueDeliveries::default();
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<DeliveryKey>, StoreError> {
+        let mut due = Vec::new();
         for shard in 0..DUE_SHARDS {
             let until = self.indexed(&shard.to_string(), now);
             let page = until.limit(i32::try_from(limit).unwrap_or(i32::MAX)).send();
-            for item in page.await.map_err(store_error)?.items.unwrap_or_default() {
-                match delivery_key(&item) {
-                    Ok(key) => due.keys.push(key),
-                    Err(_) => due.damaged += 1,
-                }
-            }
+            // What has no key of a delivery is measured, see below.
+            let items = page.await.map_err(store_error)?.items.unwrap_or_default();
+            due.extend(items.iter().filter_map(|item| delivery_key(item).ok()));
         }
         Ok(due)
     }
@@ -270,7 +271,11 @@ impl Deliveries for DynamoDeliveries {
     async fn delivery_backlog(&self) -> Result<BTreeMap<String, DeliveryBacklog>, StoreError> {
         let mut backlogs: BTreeMap<String, DeliveryBacklog> = BTreeMap::new();
         for shard in 0..DUE_SHARDS {
-            for key in self.all_indexed(&shard.to_string()).await? {
+            let (keys, unreadable) = self.all_indexed(&shard.to_string()).await?;
+            if unreadable > 0 {
+                backlogs.entry(UNREADABLE.to_owned()).or_default().waiting += unreadable;
+            }
+            for key in keys {
                 let backlog = backlogs.entry(key.destination.without_recipient().to_owned()).or_default();
                 let made_at = key.event_id.made_at();
                 backlog.waiting += 1;
@@ -284,7 +289,7 @@ impl Deliveries for DynamoDeliveries {
     }
 
     async fn dead_deliveries(&self) -> Result<Vec<DeliveryKey>, StoreError> {
-        self.all_indexed(DEAD_DELIVERIES).await
+        Ok(self.all_indexed(DEAD_DELIVERIES).await?.0)
     }
 
     async fn replace(&self, before: &StoredDelivery, after: &Delivery) -> Result<bool, StoreError> {

@@ -118,7 +118,7 @@ impl<D: Deliveries + ReadWebhooks + WriteWebhooks + ChannelStore> Deliver<D> {
                 let report = courier.pass(budget).await.map_err(|error| failed(&error))?;
                 let configuration = channels.map(|(configuration, _)| configuration.as_ref());
                 // What was sent is sent; a measurement that is missing has an alarm of its own.
-                match DeliveryFigures::read(&self.deliveries, configuration).await {
+                match DeliveryFigures::read(&self.deliveries, configuration, &self.deployment_key).await {
                     Ok(figures) => self.metrics.deliveries(&figures, self.host.now()),
                     Err(error) => tracing::error!(%error, "what waits cannot be counted"),
                 }

@@ -138,9 +138,13 @@ async fn serve(app: Application, memory: Arc<Memory>, destination: DestinationId
     let courier = courier_of(&app, &dependencies, channels.as_ref(), &memory);
     let courier = if memory.is_unmarked(&destination) { courier } else { courier.alone() };
     match courier.deliver(&destination, keys, BUDGET).await {
-        Ok(CourierReport { delivered, failed, dead, .. }) => {
+        Ok(report) => {
             memory.marked(&destination);
-            app.metrics.delivered(delivered, failed + dead);
+            app.metrics.delivered(report.delivered, report.failed + report.dead);
+            // What cannot be read stays due.
+            if report == CourierReport::default() {
+                sleep(INTERVAL).await;
+            }
         }
         Err(error) => {
             memory.not_marked(&destination);

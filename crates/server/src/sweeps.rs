@@ -473,7 +473,12 @@ pub async fn measure(app: &Application) -> Result<(), AppError> {
     let backlog = app.outbox.backlog().await?;
     let now = dependencies.host.now();
     app.metrics.measured(open, backlog, now);
-    let figures = DeliveryFigures::read(&app.deliveries, dependencies.notifications.as_deref()).await?;
+    let figures = DeliveryFigures::read(
+        &app.deliveries,
+        dependencies.notifications.as_deref(),
+        &dependencies.deployment_key,
+    )
+    .await?;
     app.metrics.measured_deliveries(&figures, now);
     app.metrics.swept(SweepName::Measurement, now);
     Ok(())

@@ -214,15 +214,6 @@ pub struct DeliveryQuery {
     pub limit: usize,
 }
 
-/// What is due.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct DueDeliveries {
-    /// The deliveries, the longest due of each partition first.
-    pub keys: Vec<DeliveryKey>,
-    /// How many have a key that is none of a delivery.
-    pub damaged: usize,
-}
-
 /// How much waits for a destination, and how much was given up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DeliveryBacklog {
@@ -233,6 +224,9 @@ pub struct DeliveryBacklog {
     /// Deliveries whose last attempt failed.
     pub dead: usize,
 }
+
+/// Stands for the destination of what is in the index, and has a key that is none of a delivery.
+pub const UNREADABLE: &str = "unreadable";
 
 /// Puts deliveries.
 pub trait PutDelivery: Send + Sync {
@@ -355,14 +349,16 @@ pub trait ReadDeliveries: Send + Sync {
 
 /// Changes deliveries.
 pub trait Deliveries: PutDelivery + ReadDeliveries {
-    /// The deliveries that are due at `now`, the longest due first, at most `limit` of each partition. May lag behind.
+    /// The deliveries that are due at `now`, the longest due first, at most `limit` of each partition, but for those whose key is
+    /// none. May lag behind.
     fn due(
         &self,
         now: Timestamp,
         limit: usize,
-    ) -> impl Future<Output = Result<DueDeliveries, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<DeliveryKey>, StoreError>> + Send;
 
-    /// What waits and what was given up, by [`DestinationId::without_recipient`]. May lag behind.
+    /// What waits and what was given up, by [`DestinationId::without_recipient`], and under [`UNREADABLE`] what has a key that is none.
+    /// May lag behind.
     fn delivery_backlog(
         &self,
     ) -> impl Future<Output = Result<BTreeMap<String, DeliveryBacklog>, StoreError>> + Send;

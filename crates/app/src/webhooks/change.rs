@@ -1,6 +1,6 @@
 //! Changing one webhook: read, change, commit with the event of the trail, and again if another change was faster.
 
-use super::{WebhookStore, load};
+use super::{WebhookStore, load, unreadable};
 use crate::dependencies::Dependencies;
 use crate::error::AppError;
 use crate::ports::{
@@ -68,7 +68,7 @@ pub(super) async fn change<S: WebhookStore>(
         let event = TrailEvent::record(id, &before.trail, by, change, now);
         let record = WebhookRecord { trail: event.head(), ..record };
         let count = if is_last {
-            let count = store.webhook_count().await?;
+            let count = store.webhook_count().await.map_err(unreadable)?;
             Some(WebhookCount { webhooks: count.webhooks.saturating_sub(1), ..count })
         } else {
             None

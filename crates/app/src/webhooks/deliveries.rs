@@ -1,7 +1,7 @@
 //! The log of the deliveries of a webhook, and beginning deliveries anew.
 
 use super::change::{Changed, change};
-use super::{WebhookStore, days_before, load, load_any, permit};
+use super::{WebhookStore, days_before, load, load_any, permit, unreadable};
 use crate::dependencies::Dependencies;
 use crate::error::AppError;
 use crate::ports::{DeliveryKey, DeliveryQuery, ReadDeliveries, StoredDelivery};
@@ -174,7 +174,7 @@ async fn begin_anew<W: crate::ports::Deliveries>(
             return Ok(true);
         }
         let Delivery { destination, event_id, .. } = stored.delivery;
-        let again = store.delivery(&DeliveryKey { destination, event_id }).await?;
+        let again = store.delivery(&DeliveryKey { destination, event_id }).await.map_err(unreadable)?;
         let Some(again) = again else { return Ok(false) };
         stored = again;
     }
@@ -280,7 +280,7 @@ pub async fn redeliver_one<S: WebhookStore>(
         return Err(AppError::WebhookDisabled);
     }
     let key = DeliveryKey { destination: destination(id)?, event_id };
-    let stored = store.delivery(&key).await?.ok_or(AppError::NoSuchDelivery)?;
+    let stored = store.delivery(&key).await.map_err(unreadable)?.ok_or(AppError::NoSuchDelivery)?;
     let states =
         [DeliveryState::Waiting, DeliveryState::Delivered, DeliveryState::Dead, DeliveryState::Skipped];
     if !begin_anew(store, stored, &states, now).await? {

@@ -7,11 +7,13 @@ use crate::view::document;
 use countersign_app::host::Clock as _;
 use countersign_app::ports::{Deliveries as _, DeliveryKey, ReadDeliveries as _, StoreError, StoredDelivery};
 use countersign_core::event::EventType;
+use countersign_core::text::escaped_line;
 use countersign_delivery::state::DeliveryState;
 use countersign_dynamodb::deliveries::DynamoDeliveries;
 use countersign_server::stopped_service::StoppedService;
 use countersign_system::system::SystemHost;
 use serde_json::{Value, json};
+use std::io::Write as _;
 
 /// What means every destination.
 const ALL: &str = "all";
@@ -81,7 +83,19 @@ async fn dead(deliveries: &DynamoDeliveries, destination: &str) -> Result<Vec<St
     let mut dead = Vec::new();
     for key in deliveries.dead_deliveries().await.map_err(|error| failed(&error))? {
         if is_wanted(&key) {
-            let stored = deliveries.delivery(&key).await.map_err(|error| failed(&error))?;
+            let stored = match deliveries.delivery(&key).await {
+                // One that cannot be read keeps none of the others from being looked after.
+                Err(StoreError::Damaged(error)) => {
+                    let (destination, event_id) = (&key.destination, key.event_id);
+                    let _ = writeln!(
+                        std::io::stderr(),
+                        "{}",
+                        escaped_line(&format!("{destination} {event_id} cannot be read: {error}"))
+                    );
+                    continue;
+                }
+                stored => stored.map_err(|error| failed(&error))?,
+            };
             // The index may lag behind: one that waits again is no dead letter.
             dead.extend(stored.filter(|stored| stored.delivery.state == DeliveryState::Dead));
         }
