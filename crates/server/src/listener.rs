@@ -18,7 +18,9 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use std::convert::Infallible;
+use std::error::Error as _;
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -189,8 +191,14 @@ impl Serving {
 
 /// Whether the other side has ended the connection: callers leave while they wait for an answer, which is no fault of theirs.
 fn is_left(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
-    let error = error.downcast_ref::<hyper::Error>();
-    error.is_some_and(|error| error.is_incomplete_message() || error.is_canceled() || error.is_closed())
+    let Some(error) = error.downcast_ref::<hyper::Error>() else { return false };
+    let is_broken = |error: &io::Error| {
+        // Without the end that TLS has for it, or by a reset.
+        let kinds = [io::ErrorKind::UnexpectedEof, io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe];
+        kinds.contains(&error.kind())
+    };
+    let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    error.is_incomplete_message() || error.is_canceled() || error.is_closed() || source.is_some_and(is_broken)
 }
 
 /// The body of an answer: as long as it is there, its reader is waited for. It is handed over in small pieces:
