@@ -310,7 +310,7 @@ fn an_end_that_the_service_was_not_there_for_is_reported_after_the_next_tool() {
     let output = place.hook(&post, after.to_string().as_bytes());
     is_silent("claude", &output);
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("is reported after the next tool") && !said.contains("nothing was run"), "{said}");
+    assert!(said.contains("is reported after a later tool") && !said.contains("nothing was run"), "{said}");
     is_away.store(false, Ordering::SeqCst);
     assert_eq!(place.only_request()["status"], "executing");
     let mut next = before;

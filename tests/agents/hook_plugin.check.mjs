@@ -72,7 +72,10 @@ try {
   // A tool that fails has no event of its own, and that of a server no `output`.
   await hooks["tool.execute.before"]({ ...use, callID: "call_10" }, { args: { filePath: "missing" } });
   const state = { status: "error", error: "file not found" };
-  const failed = { type: "message.part.updated", properties: { part: { type: "tool", callID: "call_10", state } } };
+  const failed = { type: "message.part.updated", properties: { part: { type: "tool", sessionID: "ses_1", callID: "call_10", state } } };
+  const ofAnother = { ...failed, properties: { part: { ...failed.properties.part, sessionID: "ses_9" } } };
+  await hooks.event({ event: ofAnother });
+  assert.equal(list("failed").length, 1);
   await hooks.event({ event: failed });
   await hooks.event({ event: failed });
   await hooks.event({ event: { type: "session.idle" } });

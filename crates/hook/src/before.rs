@@ -28,6 +28,8 @@ pub struct Asked<'a> {
     pub call: &'a ToolCall,
     /// Whether a use that waits may be put off by now; nothing if none is to be.
     pub may_be_put_off: Option<&'a dyn Fn() -> bool>,
+    /// Whether the agent still waits for the answer.
+    pub is_wanted: &'a dyn Fn() -> bool,
 }
 
 impl fmt::Debug for Asked<'_> {
@@ -52,6 +54,10 @@ pub fn decide(calls: &ToolCalls, asked: &Asked<'_>, verdict: &Verdict) -> Result
         }
     };
     loop {
+        // No approval is spent for an agent that is gone, and the same call again goes on with the request.
+        if !(asked.is_wanted)() {
+            return Err(Refusal::unusable("the agent does not wait for the answer any more").notice());
+        }
         match waiting.standing() {
             Standing::Approved => return start(calls, waiting, asked, verdict),
             Standing::Over => return Err(Box::new(waiting.notice())),

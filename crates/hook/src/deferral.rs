@@ -40,12 +40,25 @@ impl Conversation {
 /// where one is missing, only uses may be put off that would not run if `defer` were passed over.
 pub fn is_possible(before: &Before, conversation: &Conversation, transcript: Option<&str>) -> bool {
     let (Some(id), Some(transcript)) = (before.tool_use.id.as_deref(), transcript) else { return false };
+    if !may_become_possible(before, conversation) {
+        return false;
+    }
     let Some(line) = alone(transcript, id) else { return false };
     let is_printed = line.get("entrypoint").is_some_and(|entrypoint| entrypoint == PRINTING)
         && line.get("sessionKind").is_none();
-    let is_strict = before.permission_mode.as_deref() == Some(STRICT_MODE);
+    (conversation.is_printing() && is_printed) || would_not_run(before)
+}
+
+/// Whether the transcript may come to say that a use may be put off.
+pub fn may_become_possible(before: &Before, conversation: &Conversation) -> bool {
+    let is_named = before.tool_use.id.is_some() && before.transcript.is_some();
+    is_named && !before.is_subagent && (conversation.is_printing() || would_not_run(before))
+}
+
+/// Whether a use that no rule allows is not run if `defer` is passed over.
+fn would_not_run(before: &Before) -> bool {
     let asks = before.tool_use.server.is_some() || ASKING.contains(&before.tool_use.tool.as_str());
-    !before.is_subagent && ((conversation.is_printing() && is_printed) || (is_strict && asks))
+    asks && before.permission_mode.as_deref() == Some(STRICT_MODE)
 }
 
 /// The line of the message that uses the tool, if it uses no other one.
@@ -78,6 +91,7 @@ mod tests {
     fn before(tool: &str) -> Before {
         Before {
             permission_mode: Some("dontAsk".to_owned()),
+            transcript: Some("/x.jsonl".to_owned()),
             ..Before::of(ToolUse {
                 tool: tool.to_owned(),
                 server: ServerTool::parse(tool),

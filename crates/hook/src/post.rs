@@ -17,8 +17,13 @@ pub enum Report {
     Done,
     /// The tool was run with other arguments than were approved, and that is reported.
     OtherArguments,
-    /// The end is written down, and reported after the next tool.
-    Later(Box<Notice>),
+    /// The service could not be asked: as far as there is an end, it is written down and reported later.
+    Later {
+        /// Whether the tool was run as approved; nothing if there is no call of it.
+        ended: Option<bool>,
+        /// Why.
+        notice: Box<Notice>,
+    },
 }
 
 /// Reports the end of a use.
@@ -30,7 +35,7 @@ pub fn report(records: CallRecords, place: &Place, after: &After) -> Result<Repo
     // What earlier events could not report, too.
     match ToolCalls::of(records) {
         Ok(calls) => calls.settle(LINGER)?,
-        Err(error) => return Ok(Report::Later(Box::new(error.notice()))),
+        Err(error) => return Ok(Report::Later { ended, notice: Box::new(error.notice()) }),
     }
     Ok(if ended == Some(false) { Report::OtherArguments } else { Report::Done })
 }

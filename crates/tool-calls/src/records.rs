@@ -15,6 +15,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How often, and how long in between, a record is asked for that another process holds: reports of other calls hold each for a moment.
+const TRIES: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// What came of one try to end a call.
+enum Tried {
+    /// As [`CallRecords::end_detached`] says.
+    Done(Option<bool>),
+    /// Another process holds it.
+    Held,
+}
+
 /// How calls are made.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -79,6 +91,17 @@ impl CallRecords {
     /// # Errors
     /// When records cannot be read or written.
     pub fn end_detached(&self, ended: &Detached, outcome: Outcome) -> Result<Option<bool>, CallError> {
+        for _ in 0..TRIES {
+            match self.try_end(ended, &outcome)? {
+                Tried::Done(found) => return Ok(found),
+                // A process looks at it for a moment, or has just ended it.
+                Tried::Held => std::thread::sleep(PAUSE),
+            }
+        }
+        Ok(None)
+    }
+
+    fn try_end(&self, ended: &Detached, outcome: &Outcome) -> Result<Tried, CallError> {
         let mut named = Vec::new();
         for key in self.directory.keys(None)? {
             // One that cannot be read is no reason to report no other.
@@ -89,14 +112,14 @@ impl CallRecords {
         }
         let as_approved = named.iter().rev().find(|(is_as_approved, _)| *is_as_approved);
         let Some((is_as_approved, key)) = as_approved.or(named.first().filter(|_| named.len() == 1)) else {
-            return Ok(None);
+            return Ok(Tried::Done(None));
         };
-        let Some(held) = self.directory.take(key, &self.directory.lock()?)? else { return Ok(None) };
+        let Some(held) = self.directory.take(key, &self.directory.lock()?)? else { return Ok(Tried::Held) };
         let Some(record) = held.read()?.filter(|record| self.detached(record).is_some()) else {
-            return Ok(None);
+            return Ok(Tried::Held);
         };
-        let State::Running { execution_id, .. } = &record.state else { return Ok(None) };
-        let outcome = if *is_as_approved { outcome } else { outcome.of_other_arguments() };
+        let State::Running { execution_id, .. } = &record.state else { return Ok(Tried::Held) };
+        let outcome = if *is_as_approved { outcome.clone() } else { outcome.clone().of_other_arguments() };
         let state = State::Ended {
             execution_id: execution_id.clone(),
             at: self.host.now().as_millisecond(),
@@ -106,7 +129,7 @@ impl CallRecords {
             kept: Kept::Nothing,
         };
         held.write(&Record { state, ..record })?;
-        Ok(Some(*is_as_approved))
+        Ok(Tried::Done(Some(*is_as_approved)))
     }
 
     /// By what the end of a call is found, if another process runs it. Its caller is compared before a report is sent.

@@ -150,6 +150,7 @@ pub fn run(arguments: &HookArguments) -> Result<(), CommandError> {
                 limit: arguments.limit.map_or_else(|| agent.default_limit(), Duration::from_secs),
                 is_deferred: arguments.defer,
                 keeps_own_rules: arguments.own_rules,
+                parent: rustix::process::getppid(),
                 is_check: arguments.check || std::env::var_os(CHECK_VARIABLE).is_some(),
                 ask: arguments.ask.clone(),
             };

@@ -45,6 +45,8 @@ pub struct Hook {
     pub is_deferred: bool,
     /// Whether the agent goes by its own rules, too, where a tool may be used.
     pub keeps_own_rules: bool,
+    /// The process that started it.
+    pub parent: Option<rustix::process::Pid>,
     /// Whether it says what it would do, and lets nothing run.
     pub is_check: bool,
     /// What it asks for, and as whom.
@@ -117,10 +119,23 @@ impl Hook {
             transcript.has_grown()
                 && deferral::is_possible(&before, &conversation, transcript.text().as_deref())
         };
-        let is_meant = self.is_deferred && self.agent == Agent::Claude;
+        let is_meant = self.is_deferred
+            && self.agent == Agent::Claude
+            && deferral::may_become_possible(&before, &conversation);
         let may_be_put_off = is_meant.then_some(&is_possible as &dyn Fn() -> bool);
-        let asked = Asked { place: &place, tool_use: &before.tool_use, call: &call, may_be_put_off };
+        let asked = Asked {
+            place: &place,
+            tool_use: &before.tool_use,
+            call: &call,
+            may_be_put_off,
+            is_wanted: &|| self.has_parent(),
+        };
         before::decide(&calls, &asked, verdict)
+    }
+
+    /// Whether the process that started the hook is still there: an agent that has killed its shell is answered by nothing.
+    fn has_parent(&self) -> bool {
+        rustix::process::getppid() == self.parent
     }
 
     fn report(&self, verdict: &Verdict) -> Result<(), Box<Notice>> {
@@ -141,8 +156,17 @@ impl Hook {
                 "the tool was run with other arguments than were approved, which is reported as a failure",
                 "find out which hook, plugin or person has changed them",
             ))),
-            post::Report::Later(notice) => {
-                Err(with_next_step(notice, "its end is written down, and is reported after the next tool"))
+            // There was nothing to report of a use that was refused.
+            post::Report::Later { ended: None, .. } => {
+                verdict.decide(Decision::Go);
+                Ok(())
+            }
+            post::Report::Later { ended: Some(is_as_approved), notice } => {
+                let what =
+                    if is_as_approved { "" } else { "it was run with other arguments than were approved; " };
+                let later =
+                    "its end is written down, and is reported after a later tool, once the service answers";
+                Err(with_next_step(notice, &format!("{what}{later}")))
             }
         }
     }

@@ -35,5 +35,19 @@ pub(super) fn after(members: &Members) -> Result<After, Refusal> {
     // Copilot, which runs the hooks of a project's settings of Claude Code too, has another name for it.
     let names: &[&str] = if is_error { &["error"] } else { &["tool_response", "tool_result"] };
     let result = names.iter().find_map(|name| members.value(name));
-    Ok(After { tool_use: tool_use(members)?, result: result.cloned().unwrap_or(Value::Null), is_error })
+    let mut tool_use = tool_use(members)?;
+    without_answers(&mut tool_use);
+    Ok(After { tool_use, result: result.cloned().unwrap_or(Value::Null), is_error })
+}
+
+/// What a person answers to a question stands in its arguments afterwards, as what they make of a plan does.
+fn without_answers(tool_use: &mut ToolUse) {
+    let added: &[&str] = match tool_use.tool.as_str() {
+        "AskUserQuestion" => &["answers", "annotations"],
+        "ExitPlanMode" => &["plan"],
+        _ => &[],
+    };
+    if let Some(arguments) = tool_use.arguments.as_object_mut() {
+        arguments.retain(|name, _| !added.contains(&name.as_str()));
+    }
 }

@@ -112,11 +112,19 @@ pub fn of_words(agent: Agent, words: &[String]) -> Vec<Fault> {
     faults.into_iter().map(|what| Fault::of_entry(agent, what)).collect()
 }
 
-/// The switches of a settings file that turn hooks off. What cannot be read turns nothing off: the agent does not read it
-/// either.
+/// The switches of a settings file that turn hooks off. One that cannot be read and names a switch is a fault.
 pub fn switched_off(agent: Agent, file: &Path, settings: &str, command: &str) -> Vec<Fault> {
-    let Ok(document) = Node::read(settings) else { return Vec::new() };
     let shown = shown(file);
+    // Copilot begins its own file with lines of comment, and Gemini CLI reads settings without theirs.
+    let uncommented = settings.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let Ok(document) = Node::read(&uncommented.collect::<Vec<_>>().join("\n")) else {
+        let names = ["disableAllHooks", "hooksConfig"];
+        let may_switch = names.iter().any(|name| settings.contains(name));
+        let what = format!(
+            "{shown} names a switch of hooks and is no plain JSON: whether hooks are run is not known"
+        );
+        return may_switch.then(|| Fault::new(what, "take comments out of that file")).into_iter().collect();
+    };
     let at = |names: &[&str]| names.iter().try_fold(&document, |node, name| node.get(name));
     let is_other = |names: &[&str], usual: Value| {
         at(names).is_some_and(|node| !matches!(node, Node::Leaf(value) if *value == usual))
@@ -208,6 +216,8 @@ mod tests {
     #[test]
     fn switches_are_found() {
         for (agent, settings, count) in [
+            (Agent::Copilot, "// a\n  // b\n{\"disableAllHooks\": true}", 1),
+            (Agent::Copilot, "// a\n{\"trusted\": []}", 0),
             (Agent::Claude, r#"{"disableAllHooks": false}"#, 0),
             (Agent::Claude, r#"{"disableAllHooks": true}"#, 1),
             (Agent::Claude, r#"{"disableAllHooks": "true"}"#, 1),

@@ -59,17 +59,19 @@ function frozen(value) {
 
 /** What is asked before a use, and reported after it. */
 function hooks(directory) {
+  // Ids are those of one session: another session of the same directory may have the same.
   const asked = new Map();
+  const key = (session, id) => JSON.stringify([session, id]);
   return {
     before: async (tool, session, id, args) => {
       const use = { tool, arguments: structuredClone(frozen(args ?? {})), cwd: directory, session, tool_use_id: id };
       await decide(use);
-      asked.set(id, use);
+      asked.set(key(session, id), use);
     },
     // The arguments are those that the tool was run with, if the agent says so.
-    after: async (id, result, isError, args) => {
-      const use = asked.get(id);
-      asked.delete(id);
+    after: async (session, id, result, isError, args) => {
+      const use = asked.get(key(session, id));
+      asked.delete(key(session, id));
       if (use === undefined) return;
       await run(AFTER, { ...use, arguments: args ?? use.arguments, result: result ?? null, is_error: isError }, 30);
     },
@@ -84,11 +86,12 @@ export default {
     return {
       "tool.execute.before": (input, output) => before(input.tool, input.sessionID, input.callID, output.args),
       // The result of a tool of an MCP server has no `output` of its own.
-      "tool.execute.after": (input, output) => after(input.callID, output?.output ?? output, false, input.args),
+      "tool.execute.after": (input, output) => after(input.sessionID, input.callID, output?.output ?? output, false, input.args),
       // A use that fails has no event of its own.
       event: async ({ event }) => {
         const part = event?.type === "message.part.updated" ? event.properties?.part : undefined;
-        if (part?.type === "tool" && part.state?.status === "error") await after(part.callID, part.state.error, true);
+        if (part?.type === "tool" && part.state?.status === "error")
+          await after(part.sessionID, part.callID, part.state.error, true);
       },
     };
   },
@@ -98,7 +101,7 @@ export default {
     const id = (event) => event.id ?? event.callID;
     await context.tool.hook("execute.before", (event) => before(event.tool, event.sessionID, id(event), event.input));
     await context.tool.hook("execute.after", (event) =>
-      after(id(event), event.result ?? event.error ?? null, event.status === "error", event.input),
+      after(event.sessionID, id(event), event.result ?? event.error ?? null, event.status === "error", event.input),
     );
   },
 };
